@@ -1,0 +1,131 @@
+"""What a plan consists of: a closed union of actions, the steps that carry them, and the waits.
+
+`version` None means: the version the plan's own training gives birth to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Render:
+    """Write, update or delete (`text` None) one generated file. `rename_from` moves a record with its history."""
+
+    path: str
+    text: str | None
+    model: str | None = None
+    new: bool = False
+    rename_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Take a new snapshot of a dataset: source, checks, DVC pointer, remote."""
+
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """Give birth to a version. `fingerprint` None: it depends on a snapshot of the same plan."""
+
+    model: str
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Judge a version in one environment, against `champion` where one is compared."""
+
+    model: str
+    environment: str
+    version: int | None
+    champion: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote:
+    """Set the release of an environment. `back` marks the rollback an `on_violation` asks for."""
+
+    model: str
+    environment: str
+    version: int | None
+    previous: int | None = None
+    mode: str = "auto"  # auto | pull-request
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deploy:
+    """Make the target run what the release says and record it. `withdraw`: the fallback serves instead."""
+
+    model: str
+    environment: str
+    version: int | None
+    previous: int | None = None
+    withdraw: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retire:
+    """Take a model that is no longer declared out of one environment; its registry stays."""
+
+    model: str
+    environment: str
+    version: int
+
+
+Action = Render | Snapshot | Train | Check | Promote | Deploy | Retire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a plan. `condition` is '' for certain, else what must pass first, in words."""
+
+    action: Action
+    reason: str
+    condition: str = ""
+    seconds: float | None = None  # estimated from recorded durations
+
+
+class WaitKind(StrEnum):
+    """Why something is not happening. `asks` is what a person must give before anything can move."""
+
+    APPROVAL = "approval"
+    REJECTED = "rejected"
+    PULL_REQUEST = "pull-request"
+    MANUAL = "manual"
+    SOAK = "soak"
+    FREEZE = "freeze"
+    HOLD = "hold"
+    WITHDRAWN = "withdrawn"
+    VERDICT = "verdict"
+    TRAINING = "training"
+    CONFIRMATION = "confirmation"
+    DATA = "data"
+    ROUTE = "route"
+    EDITED = "edited"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Something that is not happening, why, and what would meet it."""
+
+    kind: WaitKind
+    reason: str
+    unblock: str
+    model: str | None = None
+    environment: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What reconcile would do, in order, and what waits. Same input, same bytes."""
+
+    basis: str
+    steps: tuple[Step, ...] = ()
+    waits: tuple[Wait, ...] = ()

@@ -1,0 +1,277 @@
+"""What people declare in `mlops.yaml` and `environments/*.yaml`, resolved: defaults laid under, includes merged.
+
+Every class mirrors the YAML keys of the same name. Durations are seconds. Paths are relative to the
+repository root, with forward slashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+class Purpose(StrEnum):
+    """What an environment is for; decides its default checks."""
+
+    DEVELOPMENT = "development"
+    INTEGRATION = "integration"
+    REGRESSION = "regression"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A person of a team. `email` ties the name to a git author, `github` to an account."""
+
+    name: str
+    email: str | None = None
+    github: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    name: str
+    members: tuple[Member, ...] = ()
+    github: str | None = None
+    contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a dataset and what its values must be. `missing` is the largest allowed share, 0..1."""
+
+    name: str
+    type: str | None = None  # string | integer | number | boolean | date | datetime
+    min: float | str | None = None
+    max: float | str | None = None
+    allowed: tuple[Json, ...] | None = None
+    unique: bool = False
+    missing: float | None = None  # None: not checked
+    pattern: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a new snapshot of a dataset comes from; exactly one is set."""
+
+    file: str | None = None
+    command: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    name: str
+    path: str
+    format: str = "csv"  # csv | parquet | jsonl
+    owner: str | None = None
+    classification: str | None = None
+    stand_in: str | None = None
+    key: tuple[str, ...] = ()
+    time: str | None = None
+    source: Source | None = None
+    description: str | None = None
+    columns: tuple[Column, ...] = ()
+    personal: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owners:
+    """Who answers for a model; each names a team. Falls back to the project's owners key by key."""
+
+    accountable: str | None = None
+    develops: str | None = None
+    operates: str | None = None
+    monitors: str | None = None
+    retrains: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdout:
+    """Rows kept from training. Exactly one of `fraction` (0..1, by hash) or `last` (share or seconds of `time`).
+
+    `by` names columns whose equal values stay on one side; with neither `fraction` nor `last`, 0.2 by hash.
+    """
+
+    fraction: float | None = 0.2
+    last_share: float | None = None
+    last_seconds: int | None = None
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    data: str
+    params: Mapping[str, Json] = field(default_factory=dict)
+    seed: int = 0
+    timeout: int = 3600
+    holdout: Holdout = Holdout()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A model that is not a Python source: shell commands with documented files in and out."""
+
+    train: str
+    predict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worsening:
+    """How much worse than the champion is tolerated: absolute, or a share of the champion's value."""
+
+    value: float
+    relative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    metric: str
+    max: float | None = None
+    min: float | None = None
+    max_worsening: Worsening | None = None
+    min_rows: int = 1
+    confidence: float = 0.95
+    judge: str = "estimate"  # estimate | bound
+    slices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandCheck:
+    name: str
+    command: str
+    timeout: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    name: str
+    train: Train | None = None  # None: declared, not trained yet (only owners, say)
+    source: str | None = None
+    command: Command | None = None
+    inputs: tuple[str, ...] = ()
+    requirements: str | None = None
+    task: str | None = None  # regression | classification; None: decided by the target's type
+    target: str | None = None
+    positive: Json = None
+    features: Features = Features()
+    risk: str | None = None  # low | limited | high
+    trains_in: str | None = None
+    thresholds: tuple[Threshold, ...] = ()
+    environments: tuple[str, ...] | None = None  # None: all
+    checks: tuple[CommandCheck, ...] = ()
+    owners: Owners = Owners()
+    previously: str | None = None
+    description: str | None = None
+    fallback: str | None = None  # what serves when the model is withdrawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A condition on a candidate; an empty tuple means any."""
+
+    risk: tuple[str, ...] = ()
+    trigger: tuple[str, ...] = ()  # change | retrain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRule:
+    by: str  # a team
+    count: int = 1
+    four_eyes: bool = True
+    when: When = When()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionRule:
+    mode: str = "auto"  # auto | pull-request | manual
+    when: When = When()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A safeguard an environment carries. Without `check` it is only *declared*."""
+
+    name: str
+    check: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployTarget:
+    """Where a release runs: a folder (`local`) or whatever a command manages."""
+
+    target: str  # local | command
+    path: str | None = None
+    command: str | None = None
+    probe: str | None = None
+    timeout: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    until: str  # ISO 8601 date or time; a date ends at its first moment, UTC
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    name: str
+    purpose: Purpose
+    after: str | None = None
+    clone_of: str | None = None
+    allows: tuple[str, ...] | None = None  # None: every classification
+    controls: tuple[Control, ...] = ()
+    checks: tuple[CommandCheck, ...] = ()
+    approval: tuple[ApprovalRule, ...] = ()
+    promotion: tuple[PromotionRule, ...] = ()
+    on_violation: str = "alert"  # alert | rollback
+    soak: int = 0
+    freeze: Freeze | None = None
+    runner: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    identity: str | None = None
+    remote: str | None = None
+    deploy: DeployTarget | None = None
+    up: str | None = None
+    down: str | None = None
+    owner: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    trainings: int = 10  # more in one plan wait for --confirm-trainings
+    min_group: int = 10  # nothing recorded shows a value held by fewer rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """Where machine-written commits land: the checked-out branch, or a ref of their own."""
+
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Everything declared, resolved. Tuples are sorted by name; environments stand in route order."""
+
+    name: str | None = None
+    requires: str | None = None
+    owners: Owners = Owners()
+    classifications: tuple[str, ...] = ()
+    teams: tuple[Team, ...] = ()
+    datasets: tuple[Dataset, ...] = ()
+    models: tuple[Model, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    limits: Limits = Limits()
+    records: Records = Records()

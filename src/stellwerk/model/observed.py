@@ -1,0 +1,56 @@
+"""What is true now, as git, DVC pointers and recorded deployments say. Read-only input of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stellwerk.model.findings import Place
+from stellwerk.model.records import Approval, Deployment, Incident, Pointer, Release, Verdict, VersionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A version with all that was decided about it. Verdicts by environment, approvals by environment."""
+
+    record: VersionRecord
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What the registry knows of one model. Versions by number, deployments by environment."""
+
+    versions: Mapping[int, Version] = field(default_factory=dict)
+    deployments: Mapping[str, Deployment] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeFile:
+    """A file of a model's code. `digest` ignores comments and blank lines of Python; '' where the file is missing."""
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """The state of one tree. `basis` is the commit it was read at ('' on an unborn branch).
+
+    `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
+    `code` and `metric_code` by model; `generated` maps the path of a rendered file to its text.
+    `threshold_authors` maps a model to the git authors of its threshold lines, where four eyes are asked.
+    """
+
+    basis: str = ""
+    pointers: Mapping[str, Pointer] = field(default_factory=dict)
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    releases: Mapping[tuple[str, str], Release] = field(default_factory=dict)
+    release_places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
+    branches: Mapping[tuple[str, str], Release] = field(default_factory=dict)
+    code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
+    generated: Mapping[str, str] = field(default_factory=dict)
+    threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unreadable: tuple[tuple[str, str], ...] = ()  # (path, problem) of records that could not be read

@@ -1,0 +1,122 @@
+"""The seams between deciding and doing. Adapters implement these; use cases see nothing else of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from stellwerk.model.declared import DeployTarget, Json
+from stellwerk.model.records import HoldoutRecord, Pointer, Release
+
+
+class Tree(Protocol):
+    """The files of one state of the repository: a commit, or the work tree."""
+
+    def blobs(self) -> Mapping[str, str]:
+        """Every file's path -> an id of its content (the git blob id)."""
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """The content of the paths that exist, in bulk."""
+
+
+class Cache(Protocol):
+    """Remembers what was computed from a blob. May forget anything at any time; never changes an answer."""
+
+    def get(self, kind: str, blob: str) -> Json: ...
+
+    def put(self, kind: str, blob: str, value: Json) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The time, as an argument. `now` is seconds since the epoch, UTC."""
+
+    now: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts: a git name and email, and the CI run, if any."""
+
+    name: str
+    email: str
+    run: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+class DataStore(Protocol):
+    """DVC: content by hash, in the cache and in remotes. `remote` None is DVC's default remote."""
+
+    def add(self, path: str) -> Pointer:
+        """Track the file (relative path), put its bytes in the cache, write `<path>.dvc`; safe to repeat."""
+
+    def push(self, hashes: Iterable[str], *, remote: str | None) -> None:
+        """Copy to the remote and see them there; StellwerkError otherwise. A folder's hash ends in `.dir`."""
+
+    def missing(self, hashes: Iterable[str], *, remote: str | None) -> frozenset[str]:
+        """The hashes that the remote does not hold."""
+
+    def fetch(self, md5: str, destination: Path, *, remote: str | None) -> None:
+        """Write the file or folder of that hash to `destination`, from the cache or the remote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingResult:
+    """What a finished training stage left behind, read from its outputs; see `worker/README.md`."""
+
+    report: Mapping[str, Json]  # training/report.json
+    profile: str  # training/profile.json
+    package_md5: str  # DVC's hash of the package folder, ends in .dir
+    files: Mapping[str, bytes]  # what to commit beside the record: dvc.lock, metrics.json
+
+
+class Trainer(Protocol):
+    """Runs a model's DVC stage."""
+
+    def train(self, model: str, *, commit: str, on_line: Callable[[str], None]) -> TrainingResult:
+        """Run `models/<model>/dvc.yaml` at that commit in a work tree of its own.
+
+        Raises TrainingFailed (with the end of the log) when the model's own code fails.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A set of rows to predict: a snapshot (a file of `format`), all of it or its holdout."""
+
+    file: Path
+    format: str
+    holdout: HoldoutRecord | None = None
+
+
+class DeployPort(Protocol):
+    """A deploy target. Every call is idempotent."""
+
+    def deploy(self, request: DeployRequest) -> str:
+        """Make the target run the package (or the fallback); returns what was seen there, in words."""
+
+    def running(self, request: DeployRequest) -> str | None:
+        """The SHA-256 of the package the target runs now; None: nothing, or it cannot tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployRequest:
+    model: str
+    environment: str
+    target: DeployTarget
+    version: int | None
+    package: Path | None
+    sha256: str | None
+    fallback: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+class Forge(Protocol):
+    """A code-hosting service. `none` prints what it would have asked for."""
+
+    def propose(self, *, branch: str, title: str, body: str, release: Release) -> str:
+        """Open or update the pull request of that branch; returns its address, or words that say there is none."""

@@ -1,0 +1,238 @@
+"""The facts Stellwerk writes into git: one class per file shape under `registry/` and `environments/<name>/`.
+
+Times are ISO 8601 in UTC with seconds (`2026-01-31T12:00:00Z`), durations seconds, sizes bytes, digests lower-case
+hex. None of these files names a host. They are encoded by `declarations.records`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stellwerk.model.declared import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A metric on `n` rows with a bootstrap interval at `confidence`; `value` None: it could not be computed."""
+
+    value: float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+    confidence: float = 0.95
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRecord:
+    """The snapshot a version was trained from; `first` and `last` bound the dataset's `time` column."""
+
+    dataset: str
+    path: str
+    md5: str
+    sha256: str
+    size: int
+    rows: int
+    columns: tuple[str, ...]
+    first: str | None = None
+    last: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldoutRecord:
+    """How to find the held-out rows again in the snapshot, and the proof that they are the same ones.
+
+    `identity` names the columns a row is recognised by (empty: its whole content). `digest` is the SHA-256 over
+    the sorted row identities; `boundary` is the first held-out value of `time`.
+    """
+
+    seed: int
+    rows: int
+    digest: str
+    train_rows: int
+    fraction: float | None = None
+    last_share: float | None = None
+    last_seconds: int | None = None
+    by: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
+    time: str | None = None
+    boundary: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRecord:
+    """The trained package: `md5` finds it in the packages remote (DVC's name for the folder), `sha256` proves it.
+
+    `sha256` is over the lines `<sha256 of file>  <path>` of every file, sorted by path.
+    """
+
+    md5: str
+    sha256: str
+    size: int
+    files: int
+    format: str  # joblib | pickle | command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRecord:
+    """`registry/<model>/<number>/version.yaml`: how a version was born. Never changes."""
+
+    model: str
+    number: int
+    origin: str  # trained
+    trigger: str  # change | retrain
+    reason: str
+    fingerprint: str
+    parts: Mapping[str, Json]
+    data: DataRecord
+    holdout: HoldoutRecord
+    task: str
+    params: Mapping[str, Json]
+    seed: int
+    metrics: Mapping[str, Measurement]
+    package: PackageRecord
+    parent: int | None
+    python: str
+    packages: Mapping[str, str]
+    isolation: str  # namespace | directory
+    duration: float
+    cpu: float
+    peak_memory: int
+    actor: str
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """One check of a verdict. `limit` is the threshold in words; `slice` is `column=value`."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+    slice: str | None = None
+    limit: str | None = None
+    measured: Measurement | None = None
+    champion: Measurement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """`registry/<model>/<number>/verdicts/<environment>.yaml`: which checks a version passed, on what evidence.
+
+    `key` is the SHA-256 of package, policy (resolved checks and thresholds) and evaluation set. `champion` is the
+    version it was compared with, if any; `excluded` counts rows left out because a compared version trained on them.
+    """
+
+    model: str
+    version: int
+    environment: str
+    key: str
+    package: str
+    policy: str
+    evaluation: str
+    passed: bool
+    checks: tuple[CheckResult, ...]
+    at: str
+    actor: str
+    champion: int | None = None
+    rows: int | None = None
+    excluded: int = 0
+    difference: Mapping[str, Json] | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """`registry/<model>/<number>/approvals/<environment>/<person>.yaml`: a person's decision."""
+
+    model: str
+    version: int
+    environment: str
+    by: str
+    decision: str  # approved | rejected
+    at: str
+    because: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Automation leaves the release alone until a person removes the hold, or `until` passes."""
+
+    because: str
+    by: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """The release went back from version `of`."""
+
+    of: int
+    because: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """No version serves; the model's declared fallback does."""
+
+    because: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """`environments/<environment>/<model>.yaml`: the version wanted there. People edit it too."""
+
+    version: int
+    hold: Hold | None = None
+    rollback: Rollback | None = None
+    withdrawn: Withdrawal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """`registry/<model>/deployments/<environment>.yaml`: what the target was last seen to run.
+
+    `version` None: withdrawn. `package` is the package's SHA-256.
+    """
+
+    model: str
+    environment: str
+    version: int | None
+    package: str | None
+    target: str
+    at: str
+    actor: str
+    detail: str = ""
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """`registry/<model>/incidents/<number>.yaml`: a failure, a violated threshold, a rollback, a withdrawal."""
+
+    model: str
+    number: int
+    kind: str  # training-failed | threshold-violated | rollback | withdrawn | deploy-failed
+    summary: str
+    at: str
+    actor: str
+    version: int | None = None
+    environment: str | None = None
+    fingerprint: str | None = None
+    notify: str | None = None
+    evidence: tuple[str, ...] = ()
+    open: bool = True
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """What a DVC pointer file (`<path>.dvc`) says."""
+
+    path: str
+    md5: str
+    size: int | None = None
+    place: str = field(default="", compare=False)

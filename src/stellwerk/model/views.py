@@ -1,0 +1,134 @@
+"""What commands answer with: plain data that `report` turns into text, JSON or Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stellwerk.model.actions import Plan, Step, Wait
+from stellwerk.model.declared import Json
+from stellwerk.model.records import Approval, Verdict, VersionRecord
+
+
+class Health(StrEnum):
+    """How a release stands in one environment."""
+
+    NONE = "none"  # nothing is released here
+    CHECKED = "checked"  # no release here; a passing verdict admits the candidate further
+    HEALTHY = "healthy"
+    PENDING = "pending"  # released, not deployed yet
+    VIOLATED = "violated"  # the verdict of what runs is failed
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
+    FAILED = "failed"  # the candidate's verdict is failed, or its training failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRow:
+    """One cell of models × environments. `waits` says in words what the cell waits for."""
+
+    model: str
+    environment: str
+    version: int | None
+    candidate: int | None
+    health: Health
+    waits: tuple[str, ...] = ()
+    live: str | None = None  # what a probe saw, with --live
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """`datasets` and `models` list name -> snapshot or current version, for projects without environments."""
+
+    basis: str
+    environments: tuple[str, ...]
+    rows: tuple[StatusRow, ...]
+    models: tuple[tuple[str, int | None, str], ...]  # (model, candidate or newest version, note)
+    datasets: tuple[tuple[str, str | None], ...]  # (dataset, md5 of its snapshot)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition of a model's way into an environment, met or not, and what would meet it."""
+
+    text: str
+    met: bool
+    unblock: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """`why MODEL [ENVIRONMENT]`: every condition, in the order they are asked."""
+
+    model: str
+    environment: str
+    version: int | None
+    released: int | None
+    conditions: tuple[Condition, ...]
+    verdict: Verdict | None = None
+    next_steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One commit about a model, newest first; read from git, trailers and files."""
+
+    commit: str
+    at: str
+    author: str
+    action: str
+    summary: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference between two versions. `part` is data | params | code | requirements | metrics | holdout | other."""
+
+    part: str
+    name: str
+    old: Json
+    new: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionDiff:
+    model: str
+    left: VersionRecord
+    right: VersionRecord
+    changes: tuple[Change, ...]
+    code: str = ""  # unified diff of the code files, where both commits are at hand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer of `approve`, `reject`, `hold`, `rollback`, `withdraw`, `promote`, `snapshot`."""
+
+    summary: str
+    commit: str | None
+    pushed: bool
+    paths: tuple[str, ...] = ()
+    approval: Approval | None = None
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A step that was carried out: its one-line summary, and the commit it became (None: changed nothing)."""
+
+    step: Step
+    summary: str
+    commit: str | None
+    passed: bool = True
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one reconcile did. `problems` are operations that failed: (what, message, hint)."""
+
+    done: tuple[Done, ...]
+    problems: tuple[tuple[str, str, str], ...]
+    remaining: Plan
+    waits: tuple[Wait, ...] = ()
+    pushed: str = ""  # '' nothing to push; else where to, in words
