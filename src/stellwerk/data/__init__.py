@@ -1,0 +1,1 @@
+"""Rows of a dataset: reading and writing, column checks, holdouts, profiles, suspected leaks."""

@@ -1,0 +1,1 @@
+"""Metrics: which there are, how they are measured with an interval, and how thresholds judge them."""
