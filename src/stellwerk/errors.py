@@ -38,3 +38,12 @@ class UsageError(StellwerkError):
     """The command line asks for something that makes no sense."""
 
     exit_code = 64
+
+
+class TrainingFailed(StellwerkError):  # noqa: N818 - the name of an outcome, recorded as an incident
+    """The model's own code failed. `kind` is one of docs/design.md's, `log` the end of what it printed."""
+
+    def __init__(self, message: str, *, kind: str, log: str = "", where: str = "", hint: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.kind = kind
+        self.log = log

@@ -48,10 +48,18 @@ class Actor:
         return f"{self.name} <{self.email}>"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddResult:
+    """A tracked file: its pointer, and the content of every file to commit (`<path>.dvc`, `.gitignore`) by path."""
+
+    pointer: Pointer
+    files: Mapping[str, bytes]
+
+
 class DataStore(Protocol):
     """DVC: content by hash, in the cache and in remotes. `remote` None is DVC's default remote."""
 
-    def add(self, path: str) -> Pointer:
+    def add(self, path: str) -> AddResult:
         """Track the file (relative path), put its bytes in the cache, write `<path>.dvc`; safe to repeat."""
 
     def push(self, hashes: Iterable[str], *, remote: str | None) -> None:

@@ -1,0 +1,1 @@
+"""Declarations to the text of generated files. Pure: same input, same bytes."""
