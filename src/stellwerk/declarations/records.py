@@ -1,0 +1,185 @@
+"""Records to YAML text and back: one codec for every dataclass of `model.records`.
+
+The text is canonical (field order of the class, empty values left out), so that the same fact has the same bytes.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from stellwerk.errors import StellwerkError
+from stellwerk.model.declared import Json
+
+T = TypeVar("T")
+Decoder = Callable[[Any, str], Any]
+
+
+class RecordError(StellwerkError):
+    """A record in git does not have the shape its class says."""
+
+
+def encode(record: object) -> dict[str, Json]:
+    """A record as plain data: None, empty tuples and empty maps are left out."""
+    plain = _plain(record)
+    if not isinstance(plain, dict):
+        raise TypeError(type(record))
+    return plain
+
+
+def dump(record: object) -> str:
+    """A record as YAML text that ends in a newline."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(encode(record), Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+    return str(text)
+
+
+def decode(cls: type[T], value: Json, *, where: str) -> T:
+    """Plain data as a record of that class. Raises RecordError that names the file and the key."""
+    return typing.cast("T", _decoder(cls)(value, where))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        pairs = ((field.name, getattr(value, field.name)) for field in fields(value) if field.compare)
+        return {name: _plain(item) for name, item in pairs if not _empty(item)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, tuple | Mapping) and not value)
+
+
+@cache
+def _decoder(hint: Any) -> Decoder:
+    """The function that turns plain data into a value of this type; built once per type."""
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _record_decoder(hint)
+    origin = get_origin(hint)
+    if origin in (types.UnionType, Union):
+        return _union_decoder(get_args(hint))
+    if origin is tuple:
+        return _tuple_decoder(_decoder(get_args(hint)[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping_decoder(_decoder(get_args(hint)[1]))
+    return _scalar_decoder(hint)
+
+
+def _record_decoder(cls: type) -> Decoder:
+    hints = get_type_hints(cls)
+    known = {
+        field.name: (
+            _decoder(hints[field.name]) if not _is_json(hints[field.name]) else _as_it_is,
+            _required(field, hints[field.name]),
+        )
+        for field in fields(cls)
+        if field.compare
+    }
+    empties = {name: _absent(hints[name]) for name, (_, required) in known.items() if required is None}
+
+    def decoder(value: Any, where: str) -> Any:
+        if not isinstance(value, dict):
+            raise RecordError(f"must be a map, not {_kind(value)}", where=where)
+        for key in value:
+            if key not in known:
+                raise RecordError(f"unknown key {key!r}", where=where)
+        made = {key: known[key][0](item, f"{where}: {key}") for key, item in value.items()}
+        for name, (_, required) in known.items():
+            if name not in made:
+                if required:
+                    raise RecordError(f"the key {name!r} is missing", where=where)
+                if name in empties:
+                    made[name] = empties[name]
+        return cls(**made)
+
+    return decoder
+
+
+def _is_json(hint: Any) -> bool:
+    return hint == Json
+
+
+def _required(field: Any, hint: Any) -> bool | None:
+    """True: must be there. False: the class has a default. None: absent means empty."""
+    if field.default is not MISSING or field.default_factory is not MISSING:
+        return False
+    return None if _may_be_empty(hint) else True
+
+
+def _may_be_empty(hint: Any) -> bool:
+    origin = get_origin(hint)
+    if origin in (types.UnionType, Union):
+        return type(None) in get_args(hint)
+    return origin is not None and isinstance(origin, type) and issubclass(origin, tuple | Mapping)
+
+
+def _absent(hint: Any) -> Any:
+    origin = get_origin(hint)
+    if origin in (types.UnionType, Union):
+        return None
+    return () if origin is tuple else {}
+
+
+def _union_decoder(options: tuple[Any, ...]) -> Decoder:
+    rest = [option for option in options if option is not type(None)]
+    if len(rest) > 1:
+        return _as_it_is
+    inner = _decoder(rest[0])
+    return lambda value, where: None if value is None else inner(value, where)
+
+
+def _as_it_is(value: Any, _where: str) -> Any:
+    return value
+
+
+def _tuple_decoder(item: Decoder) -> Decoder:
+    def decoder(value: Any, where: str) -> Any:
+        if not isinstance(value, list):
+            raise RecordError(f"must be a list, not {_kind(value)}", where=where)
+        return tuple(item(part, where) for part in value)
+
+    return decoder
+
+
+def _mapping_decoder(item: Decoder) -> Decoder:
+    def decoder(value: Any, where: str) -> Any:
+        if not isinstance(value, dict):
+            raise RecordError(f"must be a map, not {_kind(value)}", where=where)
+        return {str(key): item(part, where) for key, part in value.items()}
+
+    return decoder
+
+
+def _scalar_decoder(hint: Any) -> Decoder:
+    if hint is float:
+
+        def number(value: Any, where: str) -> Any:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise RecordError(f"must be a number, not {_kind(value)}", where=where)
+            return float(value)
+
+        return number
+    if hint in (str, int, bool):
+
+        def scalar(value: Any, where: str) -> Any:
+            if type(value) is not hint:
+                raise RecordError(f"must be a {hint.__name__}, not {_kind(value)}", where=where)
+            return value
+
+        return scalar
+    return _as_it_is
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "a map", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
+    return names.get(type(value), "nothing")
