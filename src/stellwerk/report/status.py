@@ -1,0 +1,155 @@
+"""Models × environments: which version runs where, how it stands, what waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stellwerk.model.views import Health, Status, StatusRow
+from stellwerk.report.json_text import document, plain
+from stellwerk.report.table import Style, fits, table
+from stellwerk.report.terminal import Ink, clean, wrap
+from stellwerk.report.words import short
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTHING = "–"
+
+
+def status_text(status: Status, *, color: bool, width: int) -> str:
+    """A table where the project has environments, lists of models and datasets where it has none."""
+    ink = Ink(color=color)
+    lines = [ink.dim(f"As of {short(status.basis)}" if status.basis else "Before the first commit"), ""]
+    if not status.models and not status.rows and not status.datasets:
+        return "\n".join([*lines, "Nothing is declared yet."]) + "\n"
+    if status.environments and status.rows:
+        lines += [*_grid(status, ink=ink, width=width), ""]
+        lines += _details(status.rows, ink=ink, width=width)
+    elif status.models:
+        lines += [*_models(status, ink=ink, width=width), ""]
+    if status.datasets:
+        lines += _datasets(status, ink=ink, width=width)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _grid(status: Status, *, ink: Ink, width: int) -> list[str]:
+    cells = {(row.model, row.environment): row for row in status.rows}
+    models = tuple(dict.fromkeys(row.model for row in status.rows))
+    rows = [["model", *(clean(name) for name in status.environments)]]
+    styles: list[list[Style | None]] = []
+    for model in models:
+        found = [cells.get((model, environment)) for environment in status.environments]
+        rows.append([clean(model), *(_cell(row) for row in found)])
+        styles.append([ink.bold, *(_style(row, ink) for row in found)])
+    if fits(rows, width=width):
+        return table(rows, width=width, head=ink.bold, styles=styles)
+    return _stacked(models, status.environments, cells, width=width)
+
+
+def _stacked(
+    models: tuple[str, ...],
+    environments: tuple[str, ...],
+    cells: Mapping[tuple[str, str], StatusRow],
+    *,
+    width: int,
+) -> list[str]:
+    """One line per model and environment, for a terminal too narrow for the table."""
+    rows = [
+        (clean(model), clean(environment), _cell(cells.get((model, environment))))
+        for model in models
+        for environment in environments
+    ]
+    return table(rows, width=width)
+
+
+def _cell(row: StatusRow | None) -> str:
+    if row is None:
+        return NOTHING
+    text = _health(row)
+    if row.candidate is not None and row.candidate != row.version:
+        coming = f"v{row.candidate}"
+        return f"{coming} waits" if text == NOTHING and row.waits else f"{text} → {coming}"
+    return text
+
+
+def _health(row: StatusRow) -> str:
+    if row.version is None:
+        return {Health.NONE: NOTHING, Health.FAILED: "✗ failed", Health.WITHDRAWN: "↓ withdrawn"}.get(
+            row.health, row.health.value
+        )
+    signs = {
+        Health.NONE: "",
+        Health.CHECKED: "✓",
+        Health.HEALTHY: "✓",
+        Health.PENDING: "…",
+        Health.VIOLATED: "✗",
+        Health.HELD: "‖",
+        Health.WITHDRAWN: "↓",
+        Health.FAILED: "✗",
+    }
+    return f"{signs[row.health]} v{row.version} {_word(row.health)}".strip()
+
+
+def _word(health: Health) -> str:
+    return {Health.NONE: "", Health.HEALTHY: "ok"}.get(health, health.value)
+
+
+def _style(row: StatusRow | None, ink: Ink) -> Style | None:
+    match row.health if row is not None else Health.NONE:
+        case Health.HEALTHY | Health.CHECKED:
+            return ink.green
+        case Health.VIOLATED | Health.FAILED:
+            return ink.red
+        case Health.PENDING | Health.HELD | Health.WITHDRAWN:
+            return ink.yellow
+        case Health.NONE:
+            return None
+
+
+def _details(rows: tuple[StatusRow, ...], *, ink: Ink, width: int) -> list[str]:
+    waits = [
+        line
+        for row in rows
+        for wait in row.waits
+        for line in wrap(f"! {clean(row.model)} in {clean(row.environment)}: {clean(wait)}", width=width, indent=2)
+    ]
+    live = [
+        line
+        for row in rows
+        if row.live is not None
+        for line in wrap(f"{clean(row.model)} in {clean(row.environment)}: {clean(row.live)}", width=width, indent=2)
+    ]
+    lines = [ink.bold("Waiting"), *waits, ""] if waits else []
+    return [*lines, ink.bold("Seen at the targets"), *live, ""] if live else lines
+
+
+def _models(status: Status, *, ink: Ink, width: int) -> list[str]:
+    rows = [
+        ("model", "version", ""),
+        *(
+            (clean(name), NOTHING if version is None else f"v{version}", clean(note))
+            for name, version, note in status.models
+        ),
+    ]
+    return table(rows, width=width, head=ink.bold)
+
+
+def _datasets(status: Status, *, ink: Ink, width: int) -> list[str]:
+    rows = [
+        ("dataset", "snapshot"),
+        *((clean(name), NOTHING if md5 is None else short(md5)) for name, md5 in status.datasets),
+    ]
+    return table(rows, width=width, head=ink.bold)
+
+
+def status_json(status: Status) -> str:
+    """The status. The shape is `status.schema.json`."""
+    return document(
+        {
+            "basis": status.basis,
+            "environments": plain(status.environments),
+            "rows": plain(status.rows),
+            "models": [{"model": name, "version": version, "note": note} for name, version, note in status.models],
+            "datasets": [{"dataset": name, "md5": md5} for name, md5 in status.datasets],
+        }
+    )
