@@ -36,9 +36,10 @@ def check_lines(checks: Iterable[CheckResult], *, ink: Ink, width: int) -> list[
     listed = tuple(checks)
     rows = [HEAD, *(_row(check) for check in listed)]
     used = [index for index, title in enumerate(HEAD) if not title or any(row[index] for row in rows[1:])]
-    head: list[Style | None] = [ink.dim] * len(used)
-    styles = [head, *([ink.green if check.passed else ink.red, *[None] * (len(used) - 1)] for check in listed)]
-    lines = table([[row[index] for index in used] for row in rows], width=width, styles=styles)
+    styles: list[list[Style | None]] = [
+        [ink.green if check.passed else ink.red, *[None] * (len(used) - 1)] for check in listed
+    ]
+    lines = table([[row[index] for index in used] for row in rows], width=width, head=ink.dim, styles=styles)
     for check in listed:
         if check.detail and not check.passed:
             lines += wrap(f"{check_name(check)}: {clean(check.detail)}", width=width, indent=2)

@@ -31,15 +31,19 @@ if TYPE_CHECKING:
 
 def plan_json(plan: Plan) -> str:
     """The whole plan, with counts per action for those who only want to know how much there is."""
-    counts = Counter(action_words(step.action).name for step in plan.steps)
     return document(
         {
             "basis": plan.basis,
-            "summary": {name: counts[name] for name in ORDER} | {"wait": len(plan.waits)},
+            "summary": _counts(plan),
             "steps": [_step(step) for step in plan.steps],
             "waits": [plain(wait) for wait in plan.waits],
         }
     )
+
+
+def _counts(plan: Plan) -> Json:
+    counts = Counter(action_words(step.action).name for step in plan.steps)
+    return {**{name: counts[name] for name in ORDER}, "wait": len(plan.waits)}
 
 
 def _step(step: Step) -> Json:

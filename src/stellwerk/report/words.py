@@ -35,7 +35,7 @@ def action_words(action: Action) -> Words:
         case Render():
             name, subject, symbol, text = "render", action.model or "project", _render_symbol(action), _render(action)
         case Snapshot():
-            name, subject, symbol, text = "snapshot", action.dataset, "+", "take a snapshot"
+            name, subject, symbol, text = "snapshot", action.dataset, "+", "take a snapshot of the data"
         case Train():
             name, subject, symbol, text = "train", action.model, "+", "train a new version"
         case Check():
