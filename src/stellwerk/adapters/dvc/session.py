@@ -1,0 +1,164 @@
+"""Open a DVC repository in process: quiet, and with every failure turned into words a person can act on."""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import contextmanager
+from typing import Any, TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from stellwerk.errors import StellwerkError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
+
+LOGGERS = ("dvc", "dvc_data", "dvc_objects")
+BARS = ("dvc.progress", "dvc_data.callbacks")
+INSTALL = {"s3": "s3", "gs": "gs", "azure": "azure", "ssh": "ssh"}
+
+
+class Session:
+    """An open DVC repository."""
+
+    def __init__(self, repo: Any) -> None:
+        self.repo = repo
+
+    def refused(self, doing: str, remote: str | None, failures: Sequence[BaseException]) -> StellwerkError:
+        """The error for objects that are not where they were to be copied to, whatever the copying said."""
+        if failures and not isinstance(failures[0], FileNotFoundError):
+            return _in_words(failures[0], self, doing=doing, remote=remote, asks_remote=True)
+        return StellwerkError(
+            f"cannot {doing}: the content is not there, or damaged",
+            where=self.place(remote),
+            hint="push it again from a machine that has it",
+        )
+
+    def place(self, remote: str | None) -> str:
+        """The remote's name and address without credentials, for messages."""
+        name = remote or self.repo.config["core"].get("remote")
+        if not name:
+            return "DVC's default remote (none is set)"
+        settings = self.repo.config["remote"].get(name.lower())
+        return f"remote {name!r} ({public_url(str(settings['url']))})" if settings else f"remote {name!r}"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep DVC's log and progress bars from the terminal, for the length of the block."""
+    silent = logging.NullHandler()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    bars = [logging.getLogger(name) for name in BARS]
+    before = [(logger, logger.level, logger.propagate) for logger in (*loggers, *bars)]
+    for logger in loggers:
+        logger.addHandler(silent)
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
+    for logger in bars:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(silent)
+        for logger, level, propagate in before:
+            logger.setLevel(level)
+            logger.propagate = propagate
+
+
+@contextmanager
+def opened(root: Path, *, doing: str, remote: str | None = None, asks_remote: bool = False) -> Iterator[Session]:
+    """The DVC repository at `root`. Whatever fails inside becomes a StellwerkError that says what was being done."""
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    if not (root / ".dvc").is_dir():
+        raise StellwerkError("this is not a DVC repository", where=str(root), hint="run `stellwerk init`")
+    with quiet():
+        session: Session | None = None
+        try:
+            with Repo(str(root)) as repo:
+                session = Session(repo)
+                yield session
+        except StellwerkError:
+            raise
+        except NotDvcRepoError as error:
+            raise StellwerkError(
+                "this is not a DVC repository", where=str(root), hint="run `stellwerk init`"
+            ) from error
+        except Exception as error:
+            raise _in_words(error, session, doing=doing, remote=remote, asks_remote=asks_remote) from error
+
+
+def _in_words(
+    error: BaseException, session: Session | None, *, doing: str, remote: str | None, asks_remote: bool
+) -> StellwerkError:
+    from dvc.config import NoRemoteError, RemoteNotFoundError
+    from dvc.lock import LockError
+
+    where = session.place(remote) if session and asks_remote else ""
+    urls = _urls(session.repo.config) if session else ()
+    reason = without_credentials(describe(error), urls)
+    match error:
+        case NoRemoteError():
+            return StellwerkError(
+                f"cannot {doing}: no DVC remote is set",
+                hint="add one: `dvc remote add -d storage URL`, or `stellwerk init`",
+            )
+        case RemoteNotFoundError():
+            known = ", ".join(sorted(session.repo.config["remote"])) if session else ""
+            return StellwerkError(
+                f"cannot {doing}: DVC has no remote named {remote!r}",
+                where=".dvc/config",
+                hint=f"add it: `dvc remote add {remote} URL`; there is: {known or 'none'}",
+            )
+        case LockError():
+            return StellwerkError(
+                f"cannot {doing}: another process works with this DVC repository",
+                where=".dvc/tmp/lock",
+                hint="wait for it to end, then run this again",
+            )
+    if type(error).__name__ == "RemoteMissingDepsError":
+        scheme = re.search(r"\b(s3|gs|azure|ssh)\b", reason)
+        extra = f"`pip install 'stellwerk[{INSTALL[scheme[1]]}]'`" if scheme else "install DVC's plugin for it"
+        return StellwerkError(f"cannot {doing}: DVC has no support for this kind of remote", where=where, hint=extra)
+    return StellwerkError(f"cannot {doing}: {reason}", where=where, hint=_hint(error, asks_remote=asks_remote))
+
+
+def _hint(error: BaseException, *, asks_remote: bool) -> str:
+    if isinstance(error, PermissionError) or re.search(
+        r"forbidden|denied|credential|unauthori", str(error), re.IGNORECASE
+    ):
+        return "check the rights and credentials of this process"
+    if asks_remote:
+        return "check that the remote exists and can be reached: `dvc remote list`"
+    return ""
+
+
+def describe(error: BaseException) -> str:
+    """An exception, and what caused it, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    text = " ".join(str(error).split()) or type(error).__name__
+    cause = error.__cause__
+    return f"{text}: {describe(cause)}" if cause and str(cause) and str(cause) not in text else text
+
+
+def public_url(url: str) -> str:
+    """A remote's address without user, password and query."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def without_credentials(text: str, urls: tuple[str, ...]) -> str:
+    """The text with each remote's address, and each user information, made public."""
+    for url in urls:
+        text = text.replace(url, public_url(url))
+    return re.sub(r"(\w+://)[^/\s@]+@", r"\1", text)
+
+
+def _urls(config: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(settings["url"]) for settings in config["remote"].values() if "url" in settings)
