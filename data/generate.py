@@ -91,15 +91,20 @@ def write(path: Path, rows: Iterator[tuple[object, ...]]) -> None:
         writer.writerows(rows)
 
 
+def generate(folder: Path, *, seasons: int = 8, seed: int = 7) -> None:
+    """Write both files into the folder."""
+    write(folder / "sales.csv", sales(seasons, seed=seed))
+    write(folder / "sales-stand-in.csv", stand_in(4, seed=seed))
+
+
 def main() -> None:
-    """Write both files beside this script, or into `--folder`."""
+    """Read the command line and generate."""
     parser = argparse.ArgumentParser(description="Generate the reference project's data.")
     parser.add_argument("--seasons", type=int, default=8, help="how many seasons of sales (default: 8, two years)")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent)
     asked = parser.parse_args()
-    write(asked.folder / "sales.csv", sales(asked.seasons, seed=asked.seed))
-    write(asked.folder / "sales-stand-in.csv", stand_in(4, seed=asked.seed))
+    generate(asked.folder, seasons=asked.seasons, seed=asked.seed)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what follows from the day: `weekday` (0 is Monday) and `years` since 2024 began."""
     day = pd.to_datetime(frame["day"])
     years = (day - pd.Timestamp("2024-01-01")).dt.days / 365.25
-    return frame.assign(weekday=day.dt.weekday, years=years)
+    return frame.assign(weekday=day.dt.day_of_week, years=years)
 
 
 def train(frame: pd.DataFrame, *, penalty: float = 1.0, seasonal: bool = True) -> dict[str, Any]:

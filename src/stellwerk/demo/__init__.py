@@ -1,0 +1,1 @@
+"""The reference project, and the story that `stellwerk demo` tells with it."""
