@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from stellwerk.errors import StellwerkError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -35,3 +38,13 @@ class Finding:
     place: Place
     message: str
     hint: str = ""
+
+
+class DeclarationsError(StellwerkError):
+    """The declarations have mistakes, so nothing can be planned. `sources` maps a path to its text."""
+
+    def __init__(self, findings: tuple[Finding, ...], sources: Mapping[str, str]) -> None:
+        errors = sum(1 for finding in findings if finding.severity is Severity.ERROR)
+        super().__init__(f"the declarations have {errors} {'mistake' if errors == 1 else 'mistakes'}")
+        self.findings = findings
+        self.sources = sources

@@ -1,0 +1,89 @@
+"""What a verb knows of the terminal it was called from, and how it speaks to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from stellwerk.app import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """The global options and the process environment. `directory` is where paths of the command line start.
+
+    This module is on the way of `--version`: nothing slow is imported at its top (pathlib alone is a tenth of it).
+    """
+
+    directory: str
+    environ: Mapping[str, str]
+    quiet: bool = False
+    no_color: bool = False
+
+    @property
+    def color(self) -> bool:
+        """Whether standard output gets colours; NO_COLOR and FORCE_COLOR count when they are not empty."""
+        if self.no_color or self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR"):
+            return True
+        return sys.stdout.isatty() and self.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        """Cells per line: the terminal's, else COLUMNS, else so many that nothing is wrapped or shortened."""
+        import shutil
+
+        from stellwerk.report.terminal import UNBOUNDED
+
+        unknown = UNBOUNDED if not sys.stdout.isatty() else 80
+        return shutil.get_terminal_size((unknown, 24)).columns
+
+    @property
+    def live(self) -> bool:
+        """Whether a line that rewrites itself is welcome: a terminal that somebody looks at."""
+        watched = sys.stderr.isatty() and sys.stdout.isatty() and self.environ.get("TERM") != "dumb"
+        return watched and not self.quiet and self.environ.get("CI", "").lower() not in {"true", "1"}
+
+    def open(self) -> Workspace:
+        """The repository the command is about. StellwerkError where there is none."""
+        from stellwerk.app import Workspace
+
+        return Workspace.open(self.path("."), environ=self.environ)
+
+    def path(self, name: str) -> Path:
+        """A path as typed, seen from `-C DIR`."""
+        from pathlib import Path
+
+        return Path(self.directory) / name
+
+    def show(self, text: str) -> None:
+        """Print what was asked for. A reader that has gone away never stops the work."""
+        try:
+            click.echo(text, nl=not text.endswith("\n"), color=self.color)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            silence_output()
+
+    def tell(self, text: str) -> None:
+        """Print what is only helpful, unless `--quiet`."""
+        if not self.quiet:
+            self.show(text)
+
+
+def silence_output() -> None:
+    """Send the rest of standard output nowhere, so that neither we nor the interpreter's exit trip over it again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+with_console = click.make_pass_decorator(Console)

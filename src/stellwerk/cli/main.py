@@ -1,0 +1,105 @@
+"""The entry point: loads the verb that was asked for and no other."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from stellwerk import __version__
+from stellwerk.cli.boundary import guarded
+from stellwerk.cli.console import Console, silence_output
+from stellwerk.cli.options import examples
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# In the order in which a newcomer meets them; each is a module of this package that holds `command`.
+VERBS = (
+    "init",
+    "demo",
+    "validate",
+    "plan",
+    "reconcile",
+    "check",
+    "status",
+    "why",
+    "diff",
+    "log",
+    "snapshot",
+    "promote",
+    "approve",
+    "reject",
+    "hold",
+    "rollback",
+    "withdraw",
+    "render",
+    "rule",
+    "schema",
+    "completion",
+    "stage",
+)
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are asked for, and whose errors meet one boundary."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """The verbs in their order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb's command; None where there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        found: object = import_module(f"stellwerk.cli.{cmd_name}").command
+        return found if isinstance(found, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Run the verb. Its errors are met here already: click's own `main` would swallow a broken pipe."""
+        return guarded(lambda: super(Verbs, self).invoke(ctx), environ=os.environ)
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Parse, run, exit. Mistakes in the command line itself are met here."""
+        asked = {**kwargs, "standalone_mode": False}
+        code = guarded(lambda: super(Verbs, self).main(*args, **asked), environ=os.environ)
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            silence_output()
+        sys.exit(code)
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples("stellwerk demo", "stellwerk -C my-project plan"),
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    default=".",
+    help="Run as if started in DIR.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for.")
+@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR=1 does the same.")
+@click.pass_context
+def cli(ctx: click.Context, /, *, directory: str, quiet: bool, no_color: bool) -> None:
+    """Declarative GitOps for machine learning: declare in YAML, plan, reconcile; git holds every decision."""
+    ctx.obj = Console(directory=directory, environ=dict(os.environ), quiet=quiet, no_color=no_color)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets its escape, never a traceback.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    cli.main(args=None if argv is None else list(argv), prog_name="stellwerk")

@@ -1,0 +1,80 @@
+"""Options and arguments that several verbs share, so that they read alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
+
+
+def examples(*lines: str) -> str:
+    """The Examples block at the end of a command's help."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def formats(*names: str) -> Callable[[Decorated], Decorated]:
+    """`--format`, the first name being the default."""
+    return click.option(
+        "--format", "form", type=click.Choice(names), default=names[0], show_default=True, help="How to print it."
+    )
+
+
+def model_argument(function: Decorated) -> Decorated:
+    """The model, required."""
+    return click.argument("model")(function)
+
+
+def environment_argument(function: Decorated) -> Decorated:
+    """The environment, required."""
+    return click.argument("environment")(function)
+
+
+def any_environment_argument(function: Decorated) -> Decorated:
+    """The environment; all of them where left out."""
+    return click.argument("environment", required=False)(function)
+
+
+def push_option(function: Decorated) -> Decorated:
+    """`--push/--no-push`; without either, what is usual for the repository."""
+    return click.option(
+        "--push/--no-push",
+        default=None,
+        help="Push the commits, or keep them here. Default: push where the branch has a remote.",
+    )(function)
+
+
+def because_option(*, required: bool) -> Callable[[Decorated], Decorated]:
+    """`--because`: the reason that is recorded."""
+    return click.option("--because", metavar="REASON", required=required, help="Why; it is recorded.")
+
+
+def until_option(function: Decorated) -> Decorated:
+    """`--until`: when a hold ends by itself."""
+    return click.option("--until", metavar="DATE", help="End the hold by itself then, as 2026-01-31.")(function)
+
+
+def model_option(function: Decorated) -> Decorated:
+    """`--model`: only this one."""
+    return click.option("--model", metavar="MODEL", help="Only this model.")(function)
+
+
+def environment_option(function: Decorated) -> Decorated:
+    """`--environment`: only this one."""
+    return click.option("--environment", metavar="ENVIRONMENT", help="Only this environment.")(function)
+
+
+def confirm_options(function: Decorated) -> Decorated:
+    """`--confirm-trainings` and `--confirm-removals`: the numbers a person has seen and agrees to."""
+    trainings = click.option(
+        "--confirm-trainings", type=click.IntRange(min=0), metavar="N", help="Agree to N trainings at once."
+    )
+    removals = click.option(
+        "--confirm-removals", type=click.IntRange(min=0), metavar="N", help="Agree to N models removed at once."
+    )
+    return trainings(removals(function))

@@ -1,0 +1,101 @@
+"""`stellwerk reconcile`: make what is declared true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from stellwerk.cli.boundary import BLOCKED, FAILED
+from stellwerk.cli.console import Console, with_console
+from stellwerk.cli.options import (
+    confirm_options,
+    environment_option,
+    examples,
+    formats,
+    model_option,
+    push_option,
+)
+
+if TYPE_CHECKING:
+    from stellwerk.model.views import Outcome
+
+
+@click.command(
+    epilog=examples(
+        "stellwerk reconcile",
+        "stellwerk reconcile plan.json            # exactly what was planned, or nothing",
+        "stellwerk reconcile --model shoe-demand --no-push",
+        "stellwerk reconcile --retry              # try again what failed",
+    )
+)
+@click.argument("planfile", metavar="[PLAN]", required=False)
+@model_option
+@environment_option
+@push_option
+@confirm_options
+@click.option("--retry", is_flag=True, help="Repeat trainings whose recorded attempt failed.")
+@formats("text", "json")
+@with_console
+def command(
+    console: Console,
+    /,
+    *,
+    planfile: str | None,
+    model: str | None,
+    environment: str | None,
+    push: bool | None,
+    confirm_trainings: int | None,
+    confirm_removals: int | None,
+    retry: bool,
+    form: str,
+) -> int:
+    """Do what the plan says, one commit per action.
+
+    Goes on until nothing is left to do, or all that is left waits for somebody.
+    """
+    from stellwerk.app import ReconcileRequest
+    from stellwerk.cli.progress import Progress
+    from stellwerk.report.outcome import outcome_end, outcome_json
+
+    request = ReconcileRequest(
+        plan_text=None if planfile is None else _read(console, planfile),
+        model=model,
+        environment=environment,
+        push=push,
+        confirm_trainings=confirm_trainings,
+        confirm_removals=confirm_removals,
+        retry=retry,
+    )
+    workspace = console.open()
+    if form == "json":
+        outcome = workspace.reconcile(request, lambda _event: None)
+        console.show(outcome_json(outcome))
+        return exit_code(outcome)
+    with Progress(console) as progress:
+        outcome = workspace.reconcile(request, progress)
+    console.tell(("\n" if outcome.done else "") + outcome_end(outcome, color=console.color, width=console.width))
+    return exit_code(outcome)
+
+
+def exit_code(outcome: Outcome) -> int:
+    """1 when something failed; 3 when a gate refused, or a person is asked; waits that pass by themselves are 0."""
+    from stellwerk.model.actions import WaitKind
+    from stellwerk.report.outcome import all_waits
+
+    if outcome.problems:
+        return FAILED
+    asking = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.VERDICT}
+    return BLOCKED if any(wait.kind in asking for wait in all_waits(outcome)) else 0
+
+
+def _read(console: Console, planfile: str) -> str:
+    from stellwerk.errors import StellwerkError
+
+    try:
+        with click.open_file("-" if planfile == "-" else str(console.path(planfile)), encoding="utf-8") as file:
+            return str(file.read())
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        raise StellwerkError(
+            "there is no plan to read here", where=planfile, hint="make one with: stellwerk plan --out plan.json"
+        ) from error

@@ -1,0 +1,39 @@
+"""`stellwerk reject`: a person says no."""
+
+from __future__ import annotations
+
+import click
+
+from stellwerk.cli.console import Console, with_console
+from stellwerk.cli.decisions import answer
+from stellwerk.cli.options import because_option, environment_argument, examples, model_argument, push_option
+
+
+@click.command(epilog=examples('stellwerk reject credit production --because "unfair to one group"'))
+@model_argument
+@environment_argument
+@click.option("--version", type=click.IntRange(min=1), metavar="N", help="This version instead of the waiting one.")
+@because_option(required=False)
+@click.option("--as", "by", metavar="PERSON", help="Who decides, where the git identity does not say.")
+@push_option
+@with_console
+def command(
+    console: Console,
+    /,
+    *,
+    model: str,
+    environment: str,
+    version: int | None,
+    because: str | None,
+    by: str | None,
+    push: bool | None,
+) -> int:
+    """Reject a version of MODEL for ENVIRONMENT, in your name.
+
+    It stays out until the decision is changed.
+    """
+    workspace = console.open()
+    return answer(
+        console,
+        workspace.approve(model, environment, version=version, because=because, reject=True, by=by, push=push),
+    )
