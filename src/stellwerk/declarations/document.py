@@ -187,7 +187,9 @@ class _Reader:
             elif kind is events.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    self._reject("SW101", self._at(event), "a second document starts here", "keep one document per file")
+                    self._reject(
+                        "SW101", self._at(event), "a second document starts here", "keep one document per file"
+                    )
                     raise _Stop
             elif kind is events.StreamEndEvent:
                 return
@@ -232,7 +234,9 @@ class _Reader:
             )
             self._cap()
         elif key == "<<" and event.implicit[0]:
-            self._reject("SW103", self._at(event), "merge keys (<<) are not read", "write the keys out, or use defaults")
+            self._reject(
+                "SW103", self._at(event), "merge keys (<<) are not read", "write the keys out, or use defaults"
+            )
         frame.lines.setdefault(key, event.start_mark.line + 1)
         frame.key = key
         frame.waits = True
