@@ -120,8 +120,8 @@ def masks(paths: Sequence[Path], *, needed: Sequence[Path]) -> tuple[str, ...]:
     for path in needed:
         for other in outermost:
             if path.resolve().is_relative_to(other):
-                message = f"the model's process needs {path}, which lies inside a folder hidden from it"
-                hint = "set TMPDIR to a folder outside the repository and outside DVC's cache and remotes"
+                message = f"the model's process needs {path}, which lies inside a folder that is hidden from it"
+                hint = "set TMPDIR and keep environments outside DVC's cache, its local remotes and git's folder"
                 raise StellwerkError(message, where=str(other), hint=hint)
     return tuple(str(path) for path in outermost)
 
@@ -190,7 +190,8 @@ class _Sink:
 def _start(words: list[str], *, cwd: Path, env: Mapping[str, str], isolation: Isolation) -> _Child:
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     writable = [str(path.resolve()) for path in (cwd, *isolation.writable)]
-    masked = masks(isolation.masked, needed=(cwd, *isolation.writable))
+    program = (Path(words[0]),) if Path(words[0]).is_absolute() else ()
+    masked = masks(isolation.masked, needed=(cwd, *isolation.writable, *program))
     if sys.platform != "linux":
         process = subprocess.Popen(words, cwd=cwd, env=dict(env), start_new_session=True, **pipes)  # type: ignore[call-overload]  # noqa: S603 - running the model's code is the purpose
         return _Child(process=process, told=None)

@@ -1,0 +1,143 @@
+"""What a model's code is asked to do, decoded: from `params.yaml` for the stage, from `package.json` afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from stellwerk.errors import StellwerkError
+from stellwerk.model.declared import Command, Features, Holdout, Json
+
+PACKAGE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A model's code and how it is called. Paths are relative to the repository (in a package: to its `code/`)."""
+
+    source: str | None
+    command: Command | None
+    files: tuple[str, ...]
+    requirements: str | None
+    params: Mapping[str, Json]
+    seed: int
+    target: str
+    data_format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageParams:
+    """One model's `params.yaml`. `timeout` in seconds."""
+
+    code: Code
+    task: str | None
+    positive: Json
+    features: Features
+    dataset: str
+    data_path: str
+    time: str | None
+    identity: tuple[str, ...]
+    timeout: int
+    holdout: Holdout
+    min_group: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """A package's `package.json`: how to call what is in it, and the columns it wants with pandas' names of their types.
+
+    `format` is joblib | pickle | command. `positive` is the class whose probability is predicted, two classes given.
+    """
+
+    code: Code
+    format: str
+    task: str
+    positive: Json
+    columns: Mapping[str, str]
+    python: str
+
+    def to_json(self) -> dict[str, Json]:
+        command = self.code.command
+        return {
+            "version": PACKAGE_VERSION,
+            "format": self.format,
+            "source": self.code.source,
+            "command": None if command is None else {"train": command.train, "predict": command.predict},
+            "code": list(self.code.files),
+            "requirements": self.code.requirements,
+            "params": dict(self.code.params),
+            "seed": self.code.seed,
+            "task": self.task,
+            "target": self.code.target,
+            "positive": self.positive,
+            "columns": [{"name": name, "type": kind} for name, kind in self.columns.items()],
+            "data_format": self.code.data_format,
+            "python": self.python,
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Contract:
+        """KeyError or TypeError where the mapping has another shape."""
+        return cls(
+            code=Code(
+                source=raw["source"],
+                command=_command(raw["command"]),
+                files=tuple(raw["code"]),
+                requirements=raw["requirements"],
+                params=raw["params"],
+                seed=raw["seed"],
+                target=raw["target"],
+                data_format=raw["data_format"],
+            ),
+            format=raw["format"],
+            task=raw["task"],
+            positive=raw["positive"],
+            columns={column["name"]: column["type"] for column in raw["columns"]},
+            python=raw["python"],
+        )
+
+
+def decode_params(raw: Mapping[str, Any], *, where: str) -> StageParams:
+    """The stage's parameters. StellwerkError where the file was not rendered by this version of Stellwerk."""
+    try:
+        model, data, train = raw["model"], raw["data"], raw["train"]
+        if (model["source"] is None) == (model["command"] is None):
+            raise StellwerkError("exactly one of `source` and `command` must be set", where=where)
+        recipe = train["holdout"]
+        return StageParams(
+            code=Code(
+                source=model["source"],
+                command=_command(model["command"]),
+                files=tuple(model["code"]),
+                requirements=model["requirements"],
+                params=cast("Mapping[str, Json]", train["params"]),
+                seed=train["seed"],
+                target=model["target"],
+                data_format=data["format"],
+            ),
+            task=model["task"],
+            positive=model["positive"],
+            features=Features(
+                include=tuple(model["features"]["include"]), exclude=tuple(model["features"]["exclude"])
+            ),
+            dataset=data["dataset"],
+            data_path=data["path"],
+            time=data["time"],
+            identity=tuple(data["identity"]),
+            timeout=train["timeout"],
+            holdout=Holdout(
+                fraction=recipe["fraction"],
+                last_share=recipe["last_share"],
+                last_seconds=recipe["last_seconds"],
+                by=tuple(recipe["by"]),
+            ),
+            min_group=raw["privacy"]["min_group"],
+        )
+    except (KeyError, TypeError) as error:
+        message = f"the stage's parameters are not what this version of Stellwerk renders ({error})"
+        raise StellwerkError(message, where=where, hint="run `stellwerk render`, then repeat") from error
+
+
+def _command(raw: Mapping[str, str] | None) -> Command | None:
+    return None if raw is None else Command(train=raw["train"], predict=raw["predict"])

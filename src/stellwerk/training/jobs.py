@@ -1,0 +1,201 @@
+"""Run a model's code, once, in a job folder outside the repository that holds nothing but what it may see."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import stellwerk
+from stellwerk.adapters.environments import cache_folder, python_for
+from stellwerk.adapters.process import LOG_LIMIT, Isolation, ProcessResult, run, scrubbed_environment
+from stellwerk.errors import StellwerkError, TrainingFailed
+from stellwerk.model.declared import Json
+from stellwerk.training.contract import Code
+
+WORKER = Path(stellwerk.__file__).parent / "worker" / "worker.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where and within what limits a model's process runs. `parent`: this process's environment variables.
+
+    `masked`: paths its process must not see. `timeout` in seconds, `output_limit` in bytes.
+    """
+
+    parent: Mapping[str, str]
+    timeout: float
+    masked: tuple[Path, ...] = ()
+    output_limit: int = LOG_LIMIT
+    namespace: bool = True
+    on_line: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A step that came to its end: how the process went, its log, and what the worker said (empty for commands)."""
+
+    process: ProcessResult
+    log: str
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def job_folder() -> Iterator[Path]:
+    """A fresh folder outside the repository with `code/`, `model/` and `out/`; gone afterwards."""
+    job = Path(tempfile.mkdtemp(prefix="stellwerk-")).resolve()
+    try:
+        for name in ("code", "model", "out", "home"):
+            (job / name).mkdir()
+        yield job
+    finally:
+        _remove(job)
+
+
+def environment_python(requirements: Path | None, surroundings: Surroundings) -> Path:
+    """The model's interpreter; TrainingFailed (`environment`) where its environment cannot be made."""
+    try:
+        return python_for(requirements, cache_dir=cache_folder(surroundings.parent))
+    except StellwerkError as error:
+        raise TrainingFailed(error.message, kind="environment", where=error.where, hint=error.hint) from error
+
+
+def work(op: str, code: Code, *, job: Path, python: Path, details: Mapping[str, Json], around: Surroundings) -> Finished:
+    """One operation of `worker/worker.py` on the files of the job folder. TrainingFailed says what went wrong."""
+    result = job / "out" / f"{op}.json"
+    order: dict[str, Json] = {
+        "op": op,
+        "source": code.source,
+        "requirements": code.requirements,
+        "code": str(job / "code"),
+        "model": str(job / "model"),
+        "seed": code.seed,
+        "target": code.target,
+        "params": dict(code.params),
+        "masked": [str(path.resolve()) for path in around.masked],
+        "result": str(result),
+        **details,
+    }
+    (job / f"{op}.order.json").write_text(json.dumps(order), encoding="utf-8")
+    command = [str(python), "-u", str(WORKER), str(job / f"{op}.order.json")]
+    finished = _run(command, job=job, variables={}, python=python, around=around)
+    said = _said(result, job)
+    if said is not None and said["status"] == "failed" and finished.process.killed_by is None:
+        raise TrainingFailed(said["message"], kind=said["kind"], log=end_of(finished), hint=_hint(finished))
+    _refuse_bad_end(finished, step=op, around=around)
+    if said is None:
+        message = f"the process of {code.source} ended by itself before {op} was done"
+        raise TrainingFailed(message, kind="no-model" if op == "train" else "bad-output", log=end_of(finished))
+    return Finished(process=finished.process, log=finished.log, said=said)
+
+
+def shell(step: str, code: Code, *, job: Path, python: Path, data: Path, around: Surroundings) -> Finished:
+    """One step (train | predict) of a model that is a `command`, with the documented variables."""
+    if code.command is None:
+        raise ValueError(code)
+    (job / "params.json").write_text(json.dumps(dict(code.params), sort_keys=True), encoding="utf-8")
+    variables = {
+        "STELLWERK_STEP": step,
+        "STELLWERK_DATA": str(data),
+        "STELLWERK_MODEL": str(job / "model"),
+        "STELLWERK_PARAMS": str(job / "params.json"),
+        "STELLWERK_SEED": str(code.seed),
+        "STELLWERK_TARGET": code.target,
+        "STELLWERK_FORMAT": code.data_format,
+    }
+    if step == "predict":
+        variables["STELLWERK_PREDICTIONS"] = str(job / "out" / "predictions.csv")
+    command = code.command.train if step == "train" else code.command.predict
+    finished = _run(command, job=job, variables=variables, python=python, around=around)
+    _refuse_bad_end(finished, step=step, around=around)
+    return finished
+
+
+def end_of(finished: Finished) -> str:
+    """The end of what was printed, without the job folder's name."""
+    return finished.process.log_tail
+
+
+def _run(
+    command: list[str] | str, *, job: Path, variables: Mapping[str, str], python: Path, around: Surroundings
+) -> Finished:
+    env = scrubbed_environment(job / "home", declared=variables, parent=around.parent)
+    if python != Path(sys.executable) or isinstance(command, str):
+        env["PATH"] = f"{python.parent}:{env['PATH']}"  # `python` in a command is the model's own
+    with tempfile.TemporaryDirectory(prefix="stellwerk-log-") as folder:
+        log = Path(folder) / "log.txt"
+        process = run(
+            command,
+            cwd=job / "code",
+            env=env,
+            timeout=around.timeout,
+            log=log,
+            isolation=Isolation(masked=around.masked, writable=(job,), namespace=around.namespace),
+            on_line=around.on_line,
+            output_limit=around.output_limit,
+        )
+        text = log.read_text(encoding="utf-8", errors="replace")
+    tail = process.log_tail.replace(f"{job}/code/", "").replace(str(job), "")
+    return Finished(process=_with_tail(process, tail), log=text.replace(f"{job}/code/", "").replace(str(job), ""))
+
+
+def _with_tail(process: ProcessResult, tail: str) -> ProcessResult:
+    import dataclasses
+
+    return dataclasses.replace(process, log_tail=tail)
+
+
+def _said(result: Path, job: Path) -> dict[str, Any] | None:
+    """What the worker wrote; None if it could not. A link is not followed: it would be read with our rights."""
+    if result.is_symlink() or result.parent.resolve() != job / "out" or not result.is_file():
+        return None
+    try:
+        said: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and said.get("status") in {"ok", "failed"} else None
+
+
+def _refuse_bad_end(finished: Finished, *, step: str, around: Surroundings) -> None:
+    process, log = finished.process, end_of(finished)
+    if process.killed_by == "timeout":
+        hint = "raise the model's `train.timeout`, or make the code faster"
+        raise TrainingFailed(f"{step} took longer than {around.timeout:g} seconds", kind="timeout", log=log, hint=hint)
+    if process.killed_by == "output-limit":
+        message = f"{step} printed without end and was stopped"
+        raise TrainingFailed(message, kind="output-limit", log=log, hint="print less: the log is kept with the version")
+    if process.code > 128:  # noqa: PLR2004 - the shell's convention for signals
+        try:
+            name = signal.Signals(process.code - 128).name
+        except ValueError:
+            name = f"signal {process.code - 128}"
+        hint = "SIGKILL mostly means that the machine ran out of memory" if name == "SIGKILL" else ""
+        raise TrainingFailed(f"{step} was ended by {name}", kind="killed", log=log, hint=hint)
+    if process.code != 0:
+        last = next((line for line in reversed(log.splitlines()) if line.strip()), "it printed nothing")
+        message = f"{step} exited with {process.code}: {last.strip()}"
+        raise TrainingFailed(message, kind="raised", log=log, hint=_hint(finished))
+
+
+def _hint(finished: Finished) -> str:
+    if "Read-only file system" in finished.process.log_tail:
+        return "a model may write only below its working folder, $HOME and $TMPDIR"
+    return ""
+
+
+def _remove(folder: Path) -> None:
+    """Remove all of it; a model may leave folders without write permission."""
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            path = Path(parent, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,114 @@
+"""The trained package: a folder whose bytes depend on nothing but code, data, params and seed; proven by its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from stellwerk.errors import StellwerkError
+from stellwerk.training.contract import Contract
+
+CONTRACT = "package.json"
+CODE = "code"
+MODEL = "model"  # what a `command` wrote
+REQUIREMENTS = "requirements.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageDigest:
+    """What proves a package: `PackageRecord` without DVC's name for it. `size` in bytes."""
+
+    sha256: str
+    size: int
+    files: int
+    format: str
+
+
+def package_digest(folder: Path) -> PackageDigest:
+    """The SHA-256 over `<sha256 of file>  <path>` lines, sorted by path. Links and devices are refused."""
+    lines = []
+    size = 0
+    for path in _files(folder):
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+                size += len(chunk)
+        lines.append((path.relative_to(folder).as_posix(), digest.hexdigest()))
+    text = "".join(f"{digest}  {path}\n" for path, digest in sorted(lines))
+    return PackageDigest(
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        size=size,
+        files=len(lines),
+        format=read_contract(folder).format,
+    )
+
+
+def verify_package(folder: Path, sha256: str) -> None:
+    """StellwerkError unless the folder is the recorded package, byte by byte."""
+    if not folder.is_dir():
+        raise StellwerkError("there is no package", where=str(folder), hint="fetch it again")
+    found = package_digest(folder).sha256
+    if found != sha256:
+        message = f"the package is not the recorded one: expected {sha256}, found {found}"
+        raise StellwerkError(message, where=str(folder), hint="do not load it; fetch it again, and ask who changed it")
+
+
+def read_contract(folder: Path) -> Contract:
+    """The package's `package.json`."""
+    path = folder / CONTRACT
+    try:
+        return Contract.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"this is no package of Stellwerk: {type(error).__name__} ({error})"
+        raise StellwerkError(message, where=str(path), hint="fetch it again") from error
+
+
+def write_package(folder: Path, contract: Contract, *, root: Path, model: Path) -> None:
+    """Fill the empty `folder` with the contract, the code files of the repository at `root`, and what training wrote.
+
+    `model` is the folder training wrote into: a single file for joblib and pickle, anything for a command.
+    """
+    text = json.dumps(contract.to_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    (folder / CONTRACT).write_text(text, encoding="utf-8")
+    copy_code(root, contract.code.files, folder / CODE)
+    if contract.code.requirements is not None:
+        shutil.copyfile(root / contract.code.requirements, folder / REQUIREMENTS)
+    if contract.format == "command":
+        _files(model)
+        shutil.copytree(model, folder / MODEL, copy_function=shutil.copy)
+        return
+    for file in _files(model):
+        shutil.copyfile(file, folder / file.name)
+
+
+def copy_code(root: Path, files: tuple[str, ...], target: Path) -> None:
+    """Copy the model's code files below `target`, with their executable bits. `target` exists afterwards."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in files:
+        destination = target / name
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copy(root / name, destination)
+        except FileNotFoundError as error:
+            raise StellwerkError("a file of the model's code is missing", where=name, hint="restore it") from error
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file below; an error for what is neither a file nor a folder: it would be read from somewhere else."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(parent, name)
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode):
+                found.append(path)
+            elif not stat.S_ISDIR(mode):
+                message = f"{path.relative_to(folder).as_posix()} is a link or a device; a package holds plain files"
+                raise StellwerkError(message, where=str(folder))
+    return found

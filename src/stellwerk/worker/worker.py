@@ -1,0 +1,365 @@
+"""Run a model's Python source in the model's own environment: `python worker.py job.json`.
+
+One file that imports nothing of Stellwerk, and of third parties only what the model's environment has: pandas, and
+joblib where it is there. The job says what to do (`op`: train | predict | metric) and where to write the result,
+a JSON object with `status` (`ok` | `failed`), and for failures `kind`, `message` and `trace`: the calls inside the
+model's own files. Everything else printed goes to the log.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import os
+import pickle
+import platform
+import random
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+Job = Mapping[str, Any]
+
+
+class Failed(Exception):
+    """The model's code did not do what the contract asks. `kind` is one of the stage's failure kinds."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model's module and the name of its file, for messages."""
+
+    module: ModuleType
+    path: str
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        found = getattr(self.module, name, None)
+        return found if callable(found) else None
+
+
+def refuse_masked(masked: Sequence[str]) -> None:
+    """Where nothing hides the held-out data, refuse at least what Python itself opens by name.
+
+    Not a wall: code that means to can get around an audit hook. The record says `isolation: directory` for that.
+    """
+    visible = [path for path in masked if os.path.isfile(path) or (os.path.isdir(path) and os.listdir(path))]
+    if not visible:
+        return
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in ("open", "os.listdir", "os.scandir") or not isinstance(arguments[0], str | bytes):
+            return
+        path = os.path.realpath(os.fsdecode(arguments[0]))
+        for hidden in visible:
+            if path == hidden or path.startswith(hidden + os.sep):
+                message = f"{path} is hidden from the model's code: it may hold the held-out rows"
+                raise PermissionError(message)
+
+    sys.addaudithook(hook)
+
+
+def load_source(code: Path, path: str) -> Source:
+    """Import the file under its own name, so that what it defines can be pickled and found again."""
+    file = code / path
+    sys.path[0] = str(file.parent)  # instead of this file's folder
+    sys.path.insert(1, str(code))
+    name = file.stem
+    if name in sys.modules or name in sys.stdlib_module_names:
+        name = f"model_{name}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None or not file.is_file():
+        raise Failed("raised", f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return Source(module=module, path=path)
+
+
+def read_rows(path: str, kind: str) -> Any:
+    """The rows with the types pandas infers."""
+    import pandas as pd
+
+    if kind == "parquet":
+        return pd.read_parquet(path)
+    if kind == "jsonl":
+        return pd.read_json(path, lines=True)
+    return pd.read_csv(path, low_memory=False)  # a type must not depend on where a chunk of the file ends
+
+
+def set_seeds(seed: int) -> None:
+    random.seed(seed)
+    if importlib.util.find_spec("numpy") is not None:
+        import numpy as np
+
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - the generator that most libraries draw from
+
+
+def train_arguments(source: Source, train: Callable[..., Any], params: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """The keyword arguments of `train`, the seed among them if it asks for one. A mismatch names both sides."""
+    accepted = list(inspect.signature(train).parameters.values())[1:]
+    names = [p.name for p in accepted if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    arguments = dict(params)
+    if "seed" in names:
+        arguments.setdefault("seed", seed)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in accepted)
+    unknown = [] if takes_any else sorted(set(arguments) - set(names))
+    if unknown:
+        takes = ", ".join(names) or "none"
+        message = f"{source.path}: train() does not take the declared params {', '.join(unknown)}; it takes: {takes}"
+        raise Failed("raised", message)
+    missing = [p.name for p in accepted if p.name in names and p.default is p.empty and p.name not in arguments]
+    if missing:
+        given = ", ".join(sorted(params)) or "none"
+        message = f"{source.path}: train() needs {', '.join(missing)}, which the declared params lack; they are: {given}"
+        raise Failed("raised", message)
+    return arguments
+
+
+def prepared(source: Source, frame: Any) -> Any:
+    prepare = source.function("prepare")
+    if prepare is None:
+        return frame
+    result = prepare(frame)
+    if result is None or not hasattr(result, "columns"):
+        raise Failed("raised", f"{source.path}: prepare() must return a frame, it returned {type(result).__name__}")
+    return result
+
+
+def train(job: Job) -> dict[str, Any]:
+    source = load_source(Path(job["code"]), job["source"])
+    function = source.function("train")
+    if function is None:
+        raise Failed("no-model", f"{source.path} defines no function train(frame, **params)")
+    frame = read_rows(job["data"]["path"], job["data"]["format"])
+    dtypes = {str(name): str(frame[name].dtype) for name in frame.columns if name != job["target"]}
+    arguments = train_arguments(source, function, job["params"], job["seed"])
+    set_seeds(job["seed"])
+    model = function(prepared(source, frame), **arguments)
+    if model is None:
+        raise Failed("no-model", f"{source.path}: train() returned None; return the trained model")
+    return {"dtypes": dtypes, "format": save(model, Path(job["model"]), source)}
+
+
+def save(model: Any, folder: Path, source: Source) -> str:
+    kind = "joblib" if importlib.util.find_spec("joblib") is not None else "pickle"
+    path = folder / ("model.joblib" if kind == "joblib" else "model.pkl")
+    try:
+        if kind == "joblib":
+            import joblib
+
+            joblib.dump(model, path)
+        else:
+            path.write_bytes(pickle.dumps(model, protocol=5))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        message = f"{source.path}: the {type(model).__name__} that train() returned cannot be saved: {error}"
+        raise Failed("bad-output", message) from error
+    return kind
+
+
+def load(folder: Path) -> Any:
+    if (folder / "model.joblib").is_file():
+        import joblib
+
+        return joblib.load(folder / "model.joblib")
+    return pickle.loads((folder / "model.pkl").read_bytes())  # noqa: S301 - its digest was checked before
+
+
+def as_trained(frame: Any, dtypes: Mapping[str, str]) -> Any:
+    """Columns in training's order and, where the values allow it, of training's types."""
+    missing = [name for name in dtypes if name not in frame.columns]
+    if missing:
+        raise Failed("bad-output", f"the rows to predict lack the columns {', '.join(missing)}")
+    frame = frame[list(dtypes)].copy()
+    for name, wanted in dtypes.items():
+        if str(frame[name].dtype) != wanted:
+            try:
+                frame[name] = frame[name].astype(wanted)
+            except (ValueError, TypeError):
+                continue  # an integer column with gaps stays float: the model sees what pandas makes of it
+    return frame
+
+
+def prepared_to_predict(source: Source, frame: Any) -> Any:
+    rows = len(frame)
+    result = prepared(source, frame)
+    if len(result) != rows:
+        message = f"{source.path}: prepare() made {len(result)} rows of {rows}; rows to predict must all be kept"
+        raise Failed("bad-output", message)
+    order = list(result.index)
+    if order != list(range(rows)) and set(order) == set(range(rows)):
+        raise Failed("bad-output", f"{source.path}: prepare() changed the order of the rows to predict")
+    return result
+
+
+def predict(job: Job) -> dict[str, Any]:
+    import pandas as pd
+
+    source = load_source(Path(job["code"]), job["source"])
+    model = load(Path(job["model"]))
+    raw = as_trained(read_rows(job["data"]["path"], job["data"]["format"]), job["dtypes"])
+    set_seeds(job["seed"])
+    frame = prepared_to_predict(source, raw.copy())
+    own = source.function("predict")
+    answer = own(model, frame) if own is not None else model.predict(frame)
+    if isinstance(answer, pd.DataFrame):
+        if "prediction" not in answer.columns:
+            raise Failed("bad-output", f"{source.path}: predict() returned a frame without a column prediction")
+        values = answer["prediction"].to_numpy()
+        probability = answer["probability"].to_numpy() if "probability" in answer.columns else None
+    else:
+        values = column_of(answer, source)
+        probability = probability_of(model, frame, job, own_predict=own is not None)
+    if len(values) != len(raw):
+        raise Failed("bad-output", f"{source.path}: {len(values)} predictions for {len(raw)} rows")
+    columns = {"prediction": values} if probability is None else {"prediction": values, "probability": probability}
+    pd.DataFrame(columns).to_csv(job["predictions"], index=False)
+    return {"rows": len(values), "decisions": decide(source, values, frame, job)}
+
+
+def column_of(answer: Any, source: Source) -> Any:
+    import numpy as np
+
+    values = np.asarray(answer)
+    if values.ndim == 2 and values.shape[1] == 1:  # noqa: PLR2004 - a single column is a column
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise Failed("bad-output", f"{source.path}: predictions have the shape {values.shape}; one value per row is asked")
+    return values
+
+
+def probability_of(model: Any, frame: Any, job: Job, *, own_predict: bool) -> Any:
+    """The probability of `positive` for two classes, where the model can tell."""
+    if job["task"] != "classification" or not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
+        return None
+    classes = [str(label) for label in model.classes_]
+    if str(job["positive"]) not in classes or len(classes) != 2:  # noqa: PLR2004 - binary
+        return None
+    try:
+        return model.predict_proba(frame)[:, classes.index(str(job["positive"]))]
+    except Exception as error:  # the model's own predict() may well pass it other columns
+        if not own_predict:
+            raise
+        print(f"no probability: model.predict_proba(frame) raised {type(error).__name__}: {error}")  # noqa: T201
+        return None
+
+
+def decide(source: Source, values: Any, frame: Any, job: Job) -> list[str]:
+    function = source.function("decide")
+    if function is None:
+        return []
+    result = function(values, frame)
+    if not hasattr(result, "columns") or len(result) != len(values):
+        raise Failed("bad-output", f"{source.path}: decide() must return a frame with one row per prediction")
+    result.to_csv(job["decisions"], index=False)
+    return [str(name) for name in result.columns]
+
+
+def metric(job: Job) -> dict[str, Any]:
+    """A team's own metric, `module:function`, on each group of rows, with a bootstrap interval."""
+    import numpy as np
+    import pandas as pd
+
+    module, _, name = job["function"].partition(":")
+    path = module.replace(".", "/") + ".py"
+    folder = Path(job["source"]).parent
+    beside = (folder / path).as_posix()
+    source = load_source(Path(job["code"]), beside if (Path(job["code"]) / beside).is_file() else path)
+    function = source.function(name)
+    if function is None:
+        raise Failed("raised", f"{source.path} defines no function {name}(truth, prediction)")
+    rows = pd.read_csv(job["rows"])
+    takes = inspect.signature(function).parameters
+    extra = [column for column in rows.columns if column in takes and column not in ("truth", "prediction")]
+
+    def value(part: Any) -> float:
+        return float(function(part["truth"], part["prediction"], **{column: part[column] for column in extra}))
+
+    random_rows = np.random.default_rng(job["seed"])
+    tail = (1 - job["confidence"]) / 2
+    measured = []
+    for group in job["groups"]:
+        part = rows.iloc[group].reset_index(drop=True)
+        again = [value(part.iloc[random_rows.integers(0, len(part), len(part))]) for _ in range(job["resamples"])]
+        low, high = np.quantile(again, [tail, 1 - tail]) if again else (None, None)
+        interval = {"low": None if low is None else float(low), "high": None if high is None else float(high)}
+        measured.append({"value": value(part), "n": len(part), **interval})
+    return {"measured": measured}
+
+
+def packages() -> dict[str, str]:
+    """Distribution -> version of the third-party packages that are imported now."""
+    from importlib.metadata import PackageNotFoundError, packages_distributions, version
+
+    top = {name.partition(".")[0] for name in sys.modules}
+    found = {}
+    for name, distributions in packages_distributions().items():
+        for distribution in distributions if name in top else ():
+            try:
+                found[distribution] = version(distribution)
+            except PackageNotFoundError:
+                continue
+    return dict(sorted(found.items()))
+
+
+def trace_of(error: BaseException, code: Path) -> list[str]:
+    """The calls inside the model's own files, outermost first, as `path:line in function: text`."""
+    lines = []
+    for call in traceback.extract_tb(error.__traceback__):
+        file = Path(os.path.realpath(call.filename))
+        if file.is_relative_to(code.resolve()):
+            place = file.relative_to(code.resolve()).as_posix()
+            lines.append(f"{place}:{call.lineno} in {call.name}: {call.line or ''}".rstrip(": "))
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append(f"{Path(error.filename).name}:{error.lineno}: {(error.text or '').strip()}")
+    return lines
+
+
+def explained(error: BaseException, job: Job) -> tuple[str, str]:
+    """(kind, message) of whatever went wrong."""
+    code = Path(job["code"])
+    if isinstance(error, Failed):
+        return error.kind, str(error)
+    if isinstance(error, ModuleNotFoundError):
+        where = job["requirements"] or "an environment without `requirements:`"
+        message = f"{error.msg}; the model runs in the environment of {where}: add {error.name} there"
+        return "environment", message
+    if isinstance(error, SystemExit):
+        return "no-model" if job["op"] == "train" else "raised", f"the code called sys.exit({error.code!r})"
+    trace = trace_of(error, code)
+    where = f" ({trace[-1].split(': ')[0]})" if trace else ""
+    return "raised", f"{type(error).__name__}: {error}{where}"
+
+
+def main() -> int:
+    with open(sys.argv[1], encoding="utf-8") as file:
+        job = json.load(file)
+    operations = {"train": train, "predict": predict, "metric": metric}
+    result: dict[str, Any]
+    try:
+        refuse_masked(job["masked"])
+        result = {"status": "ok", **operations[job["op"]](job), "packages": packages()}
+    except BaseException as error:  # noqa: BLE001 - SystemExit of the model's code included
+        kind, message = explained(error, job)
+        traceback.print_exception(error)
+        result = {"status": "failed", "kind": kind, "message": message, "trace": trace_of(error, Path(job["code"]))}
+    result["python"] = platform.python_version()
+    partial = f"{job['result']}.part"
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump(result, file)
+    os.replace(partial, job["result"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return 0 if result["status"] == "ok" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
