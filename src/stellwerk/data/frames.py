@@ -46,7 +46,7 @@ def read_rows(path: Path, format: str) -> pd.DataFrame:  # noqa: A002  (the decl
 
 def write_rows(frame: pd.DataFrame, path: Path, format: str) -> None:  # noqa: A002
     """Write the rows, whole or not at all: a temporary file beside `path`, then a rename."""
-    import os  # noqa: PLC0415
+    import os
 
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -68,9 +68,9 @@ def typed(frame: pd.DataFrame, format: str) -> pd.DataFrame:  # noqa: A002
     """What pandas makes of the rows, which is what a model sees; for csv the text is inferred anew."""
     if format != "csv" or not len(frame.columns):
         return frame
-    import io  # noqa: PLC0415
+    import io
 
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     # low_memory=False: a column's type must not depend on where a chunk of the file ends.
     return pd.read_csv(io.BytesIO(csv_bytes(frame)), low_memory=False)
@@ -78,8 +78,8 @@ def typed(frame: pd.DataFrame, format: str) -> pd.DataFrame:  # noqa: A002
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """UTF-8, header first, LF line ends, quotes only where a value needs them."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.csv as pacsv  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
 
     if len(frame.columns) < 2 or not _plain(frame):  # noqa: PLR2004  (an empty value alone on its line needs quotes)
         return frame.to_csv(index=False, lineterminator="\n").encode()
@@ -100,9 +100,9 @@ def rows_in_words(rows: Sequence[int], count: int | None = None) -> str:
 
 def _plain(frame: pd.DataFrame) -> bool:
     """Whether every column is text in which no value needs a quote."""
-    import pandas as pd  # noqa: PLC0415
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     for position in range(len(frame.columns)):
         column = frame.iloc[:, position]
@@ -115,8 +115,8 @@ def _plain(frame: pd.DataFrame) -> bool:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.csv as pacsv  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
 
     _check_text(path)
     names = _csv_header(path)
@@ -130,7 +130,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
         table = pacsv.read_csv(
             path,
             # One thread: only then does Arrow know the number of a bad row.
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=_places(names), skip_rows=0),
+            read_options=pacsv.ReadOptions(
+                use_threads=False, block_size=BLOCK, column_names=_places(names), skip_rows=0
+            ),
             parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(_places(names), pa.string()), strings_can_be_null=False
@@ -156,13 +158,13 @@ def _places(names: Sequence[str]) -> list[str]:
 
 
 def _with_header_removed(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
-    frame = table.slice(1).to_pandas().astype("str")
+    frame: pd.DataFrame = table.slice(1).to_pandas().astype("str")
     frame.columns = list(names)
     return frame
 
 
 def _csv_header(path: Path) -> tuple[str, ...]:
-    import csv  # noqa: PLC0415
+    import csv
 
     with path.open(encoding="utf-8-sig", newline="") as handle:
         try:
@@ -195,7 +197,7 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
 
 def _check_text(path: Path) -> None:
     """Refuse what is not UTF-8 or holds NUL bytes, with the line it is on."""
-    import codecs  # noqa: PLC0415
+    import codecs
 
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
@@ -223,9 +225,9 @@ def _not_utf8(path: Path, line: int) -> StellwerkError:
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
-    import json  # noqa: PLC0415
+    import json
 
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     _check_text(path)
     records: list[dict[str, object]] = []
@@ -239,7 +241,7 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
                 hint = "every line holds one JSON object"
                 raise StellwerkError(f"line {number} is not JSON", where=f"{path}:{number}", hint=hint) from error
             if not isinstance(record, dict):
-                hint = "every line holds one object, such as {\"column\": 1}"
+                hint = 'every line holds one object, such as {"column": 1}'
                 raise StellwerkError(f"line {number} is not a JSON object", where=f"{path}:{number}", hint=hint)
             records.append(record)
     if not records:
@@ -248,11 +250,11 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
 
 
 def _jsonl_bytes(frame: pd.DataFrame) -> bytes:
-    import json  # noqa: PLC0415
+    import json
 
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
-    columns = [column.astype(object).where(column.notna(), None).tolist() for _, column in frame.items()]
+    columns = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame.columns]
     names = [str(name) for name in frame.columns]
     lines = [
         json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=pd.Timestamp.isoformat)
@@ -262,9 +264,9 @@ def _jsonl_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         _check_names(path, pq.read_schema(path).names)
