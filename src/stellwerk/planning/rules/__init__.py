@@ -1,0 +1,43 @@
+"""The rules a project is held to, one file per family. `declarations.syntax_rules` holds those of the text itself.
+
+To add one: write its `Rule` in the file of its family (or in a file of its own, added to FAMILIES below), with an id
+nobody used before, and run the tests: each says what is missing. `docs/rules.md` is written from the rules.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stellwerk.planning.rules import (
+    classification,
+    columns,
+    credentials,
+    files,
+    loosened,
+    names,
+    paths,
+    people,
+    releases,
+    route,
+    thresholds,
+)
+
+if TYPE_CHECKING:
+    from stellwerk.model.findings import Finding
+    from stellwerk.planning.rules.rule import Rule, RuleInput
+
+FAMILIES = (names, columns, paths, files, route, classification, people, thresholds, loosened, credentials, releases)
+RULES: tuple[Rule, ...] = tuple(
+    sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)
+)
+
+
+def check_rules(given: RuleInput) -> tuple[Finding, ...]:
+    """Everything the project breaks, each mistake once, by place and then by rule."""
+    found = {finding for rule in RULES for finding in rule.findings(given)}
+    return tuple(sorted(found, key=lambda finding: (finding.place, finding.rule, finding.message)))
+
+
+def find_rule(rule_id: str) -> Rule | None:
+    """The rule of that id, whatever its case."""
+    return next((rule for rule in RULES if rule.id == rule_id.upper()), None)

@@ -1,0 +1,160 @@
+"""Files that declarations name must be there, and requirements must be pinned."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from stellwerk.model.findings import Place, Severity
+from stellwerk.planning.rules.nearest import nearest
+from stellwerk.planning.rules.paths import leaving
+from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from stellwerk.model.ports import Tree
+
+PINNED = re.compile(r"===?\s*[^*\s,;]+\s*(;.*)?$|#sha256=|@[0-9a-f]{40}\b")
+HASHES = re.compile(r"\s*--hash[=\s]\S+")
+NOT_A_LIST = (".toml", ".lock", ".yaml", ".yml", ".json")
+
+
+def _missing(given: RuleInput, uses: Iterator[tuple[str, tuple[str | int, ...]]], what: str) -> Iterator[Problem]:
+    if given.tree is None:
+        return
+    blobs = given.tree.blobs()
+    absent = [(path, keys) for path, keys in uses if posixpath.normpath(path) not in blobs and not leaving(path)]
+    if not absent:
+        return
+    folders = {folder for path in blobs for folder in _folders(path)}
+    for path, keys in absent:
+        folder = posixpath.dirname(posixpath.normpath(path))
+        if posixpath.normpath(path) in folders and keys[-2:-1] == ("inputs",):
+            continue
+        beside = [name for name in blobs if posixpath.dirname(name) == folder]
+        yield Problem(
+            place=given.place(*keys),
+            message=f"{what} {path} is not in the repository",
+            hint=nearest(path, beside, otherwise=f"write it, or `git add {path}` if it is there")
+            if len(beside) > 1
+            else f"write it, or `git add {path}` if it is there",
+        )
+
+
+def _folders(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _missing_sources(given: RuleInput) -> Iterator[Problem]:
+    models = given.project.models
+    yield from _missing(
+        given, ((model.source, ("models", model.name, "source")) for model in models if model.source), "the source file"
+    )
+    yield from _missing(
+        given,
+        (
+            (path, ("models", model.name, "inputs", index))
+            for model in models
+            for index, path in enumerate(model.inputs)
+            if not set("*?[") & set(path)
+        ),
+        "the input",
+    )
+
+
+def _missing_requirements(given: RuleInput) -> Iterator[Problem]:
+    yield from _missing(
+        given,
+        (
+            (model.requirements, ("models", model.name, "requirements"))
+            for model in given.project.models
+            if model.requirements
+        ),
+        "the requirements file",
+    )
+
+
+def unpinned(text: str) -> Iterator[tuple[int, str]]:
+    """Line number (from 1) and requirement of each requirement that more than one version satisfies."""
+    started, requirement = 0, ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = re.sub(r"(^|\s)#.*$", "", line).strip()
+        started = started or number
+        requirement = f"{requirement} {stripped}".strip()
+        if stripped.endswith("\\"):
+            requirement = requirement.removesuffix("\\").strip()
+            continue
+        bare = HASHES.sub("", requirement).strip()
+        if bare and (not bare.startswith("-") or bare.startswith(("-e", "--editable"))) and not PINNED.search(bare):
+            yield started, bare
+        started, requirement = 0, ""
+
+
+def _read(tree: Tree, paths: set[str]) -> Mapping[str, bytes]:
+    return tree.read(sorted(paths)) if paths else {}
+
+
+def _unpinned(given: RuleInput) -> Iterator[Problem]:
+    if given.tree is None:
+        return
+    paths = {
+        posixpath.normpath(model.requirements)
+        for model in given.project.models
+        if model.requirements and not model.requirements.endswith(NOT_A_LIST) and not leaving(model.requirements)
+    }
+    for path, content in sorted(_read(given.tree, paths).items()):
+        for line, requirement in unpinned(content.decode(errors="replace")):
+            yield Problem(
+                place=Place(path=path, line=line),
+                message=f"'{requirement}' is not pinned: the same model would be trained with other code next month",
+                hint="write name==version for every package; `pip freeze` or `uv pip compile` do it",
+            )
+
+
+_MODEL = (
+    "version: 1\n"
+    "datasets: {customers: {path: data/customers.csv}}\n"
+    "models:\n  churn: {source: churn.py, requirements: churn.txt, target: churned, train: {data: customers}}\n"
+)
+_CODE = "def train(frame): ...\n"
+
+
+def _repository(**files: str) -> Example:
+    suffixes = {"source": "churn.py", "requirements": "churn.txt"}
+    return Example(files={"mlops.yaml": _MODEL, **{suffixes[name]: text for name, text in files.items()}}, whole=True)
+
+
+RULES = (
+    Rule(
+        id="SW210",
+        title="missing source file",
+        severity=Severity.ERROR,
+        explanation="`source` and `inputs` name files of the repository. Only what git has counts: a file that is"
+        " ignored or not yet added is missing for everybody else.",
+        failing=_repository(requirements="pandas==3.0.0\n"),
+        passing=_repository(source=_CODE, requirements="pandas==3.0.0\n"),
+        check=_missing_sources,
+    ),
+    Rule(
+        id="SW211",
+        title="missing requirements file",
+        severity=Severity.ERROR,
+        explanation="`requirements` names the file with the packages a model is trained and served with.",
+        failing=_repository(source=_CODE),
+        passing=_repository(source=_CODE, requirements="pandas==3.0.0\n"),
+        check=_missing_requirements,
+    ),
+    Rule(
+        id="SW212",
+        title="requirement that is not pinned",
+        severity=Severity.WARNING,
+        explanation="A version can be trained again only with the packages it was born with. Every line of a"
+        " requirements file should allow one version: `name==version`, or an address with a digest or a commit.",
+        failing=_repository(source=_CODE, requirements="pandas>=2\n"),
+        passing=_repository(source=_CODE, requirements="pandas==3.0.0\n"),
+        check=_unpinned,
+    ),
+)
