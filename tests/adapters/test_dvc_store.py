@@ -227,7 +227,7 @@ def test_a_folder_without_dvc_says_init(repo):
 
 
 def test_no_default_remote_says_how_to_add_one(repo, store):
-    repo.git("config", "--file", ".dvc/config", "--unset", "core.remote")
+    subprocess.run(["dvc", "config", "--unset", "core.remote"], cwd=repo.root, check=True)
     with pytest.raises(StellwerkError, match="no DVC remote is set"):
         store.missing(["0" * 32], remote=None)
 

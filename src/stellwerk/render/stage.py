@@ -1,22 +1,135 @@
-"""Render a model's DVC stage: `dvc.yaml`, `params.yaml` with resolved values, and `.gitignore`. Pure."""
+"""Render a model's DVC stage: `dvc.yaml`, `params.yaml` with resolved values, and `.gitignore`. Pure.
+
+DVC knows neither `defaults` nor `include`; it sees the values they lead to, so that only a changed value is a change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import posixpath
+import re
+from typing import TYPE_CHECKING
 
-from stellwerk.model.declared import Dataset, Limits, Model
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stellwerk.model.declared import Dataset, Json, Limits, Model
+
+HEADER = "# Rendered by stellwerk from mlops.yaml. Do not edit: change mlops.yaml and run `stellwerk render`.\n"
+SEAL = "# stellwerk: sha256="
+GENERATED = (".gitignore", "dvc.yaml", "params.yaml")
+PLAIN = re.compile(r"(\.\./)*[A-Za-z_][\w./ -]*", re.ASCII)
+PARAMS = ("model", "data", "train", "privacy")
 
 
 def render_stage(model: Model, dataset: Dataset, code: tuple[str, ...], limits: Limits) -> Mapping[str, str]:
-    """Path -> text of the generated files of a model that trains. `code`: every file of its code, sorted."""
-    raise NotImplementedError
+    """Path -> text of the generated files of a model that trains (`model.train` is set).
+
+    `code` names every file of its code, relative to the repository. The order of `code` does not matter.
+    """
+    if model.train is None:
+        raise ValueError(f"model {model.name} declares no training")
+    folder = f"models/{model.name}"
+    files = tuple(sorted({*code, *([model.requirements] if model.requirements else [])}))
+    return {
+        f"{folder}/.gitignore": sealed("/package\n/training\n"),
+        f"{folder}/dvc.yaml": sealed(_dump({"stages": {"train": _stage(folder, dataset, files)}})),
+        f"{folder}/params.yaml": sealed(_dump(_params(model, dataset, tuple(sorted(set(code))), limits))),
+    }
+
+
+def sealed(body: str) -> str:
+    """A generated file: our header, the hash of the rest, the rest."""
+    return f"{HEADER}{SEAL}{_digest(body)}\n{body}"
 
 
 def ours(text: str) -> bool:
     """Whether the text carries our header."""
-    raise NotImplementedError
+    return _unix(text).startswith(HEADER)
 
 
 def edited(text: str) -> bool:
-    """Whether a text with our header was changed after it was rendered."""
-    raise NotImplementedError
+    """Whether a text with our header was changed after it was rendered. Line ends do not count."""
+    if not ours(text):
+        return False
+    seal, _, body = _unix(text).removeprefix(HEADER).partition("\n")
+    return seal != SEAL + _digest(body)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that YAML 1.1 and 1.2 might read differently (`1e5`, `0o17`): DVC reads 1.2."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Write equal values out, each in its place."""
+        del data
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if PLAIN.fullmatch(text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _stage(folder: str, dataset: Dataset, files: tuple[str, ...]) -> dict[str, Json]:
+    deps = [posixpath.relpath(path, folder) for path in (dataset.path, *files)]
+    return {
+        "cmd": "stellwerk stage",
+        "desc": "Split, train in a process of its own, measure on rows the model never saw",
+        "deps": [path.replace("${", "\\${") for path in deps],
+        "params": list(PARAMS),
+        "outs": ["package", "training"],
+        "metrics": [{"metrics.json": {"cache": False}}],
+    }
+
+
+def _params(model: Model, dataset: Dataset, code: tuple[str, ...], limits: Limits) -> dict[str, Json]:
+    train = model.train
+    assert train is not None  # noqa: S101 - render_stage refused it
+    return {
+        "model": {
+            "source": model.source,
+            "command": {"train": model.command.train, "predict": model.command.predict} if model.command else None,
+            "code": list(code),
+            "requirements": model.requirements,
+            "task": model.task,
+            "target": model.target,
+            "positive": model.positive,
+            "features": {"include": list(model.features.include), "exclude": list(model.features.exclude)},
+        },
+        "data": {
+            "dataset": dataset.name,
+            "path": dataset.path,
+            "format": dataset.format,
+            "time": dataset.time,
+            "identity": list(dataset.key),
+        },
+        "train": {
+            "params": dict(train.params),
+            "seed": train.seed,
+            "timeout": train.timeout,
+            "holdout": {
+                "fraction": train.holdout.fraction,
+                "last_share": train.holdout.last_share,
+                "last_seconds": train.holdout.last_seconds,
+                "by": list(train.holdout.by),
+            },
+        },
+        "privacy": {"min_group": limits.min_group},
+    }
+
+
+def _dump(value: Json) -> str:
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import contextmanager
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 BARS = ("dvc.progress", "dvc_data.callbacks")
@@ -119,6 +119,8 @@ def _in_words(
                 where=".dvc/tmp/lock",
                 hint="wait for it to end, then run this again",
             )
+        case _:
+            pass
     if type(error).__name__ == "RemoteMissingDepsError":
         scheme = re.search(r"\b(s3|gs|azure|ssh)\b", reason)
         extra = f"`pip install 'stellwerk[{INSTALL[scheme[1]]}]'`" if scheme else "install DVC's plugin for it"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stellwerk.model.declared import Dataset
     from pathlib import Path
+
+    from stellwerk.model.declared import Dataset
 
 
 def fetch_source(dataset: Dataset, root: Path, *, into: Path, timeout: float = 3600) -> Path:

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.dvc.session import opened
 from stellwerk.errors import StellwerkError
@@ -76,7 +76,9 @@ class DvcStore:
             staging, _, tree = build(cache, str(path), cache.fs, "md5")
             outcome = transfer(staging, cache, {tree.hash_info}, shallow=False)
             if outcome.failed:
-                raise StellwerkError(f"cannot cache {path}: {session.reason()}", where=str(path))
+                raise StellwerkError(
+                    f"cannot cache {path}", where=str(path), hint="check that .dvc/cache can be written and has space"
+                )
             return str(tree.hash_info.value)
 
     def push(self, hashes: Iterable[str], *, remote: str | None) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stellwerk.model.ports import TrainingResult
-    from pathlib import Path
     from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from stellwerk.model.ports import TrainingResult
 
 
 class DvcTrainer:
