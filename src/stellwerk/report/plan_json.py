@@ -35,7 +35,7 @@ def plan_json(plan: Plan) -> str:
         {
             "basis": plan.basis,
             "summary": _counts(plan),
-            "steps": [_step(step) for step in plan.steps],
+            "steps": [step_json(step) for step in plan.steps],
             "waits": [plain(wait) for wait in plan.waits],
         }
     )
@@ -46,7 +46,8 @@ def _counts(plan: Plan) -> Json:
     return {**{name: counts[name] for name in ORDER}, "wait": len(plan.waits)}
 
 
-def _step(step: Step) -> Json:
+def step_json(step: Step) -> Json:
+    """One step: its action's name and fields, then why, under which condition and for how long."""
     action = plain(step.action)
     rest = {"reason": step.reason, "condition": step.condition, "seconds": plain(step.seconds)}
     return {"action": action_words(step.action).name, **(action if isinstance(action, dict) else {}), **rest}

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from stellwerk.report.checks import check_lines
 from stellwerk.report.json_text import document, plain
+from stellwerk.report.plan_json import step_json
 from stellwerk.report.plan_text import step_lines
 from stellwerk.report.terminal import Ink, clean, wrap
 from stellwerk.report.words import version
 
 if TYPE_CHECKING:
+    from stellwerk.model.declared import Json
     from stellwerk.model.views import Explanation
 
 
@@ -53,4 +55,16 @@ def _standing(item: Explanation) -> str:
 
 def why_json(explanations: tuple[Explanation, ...]) -> str:
     """The explanations. The shape is `why.schema.json`."""
-    return document({"explanations": plain(explanations)})
+    return document({"explanations": [_plain(item) for item in explanations]})
+
+
+def _plain(item: Explanation) -> Json:
+    return {
+        "model": item.model,
+        "environment": item.environment,
+        "version": item.version,
+        "released": item.released,
+        "conditions": plain(item.conditions),
+        "verdict": plain(item.verdict),
+        "next_steps": [step_json(step) for step in item.next_steps],
+    }
