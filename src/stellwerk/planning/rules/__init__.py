@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stellwerk.errors import UsageError
 from stellwerk.planning.rules import (
     classification,
     columns,
@@ -21,6 +22,7 @@ from stellwerk.planning.rules import (
     route,
     thresholds,
 )
+from stellwerk.planning.rules.nearest import nearest
 
 if TYPE_CHECKING:
     from stellwerk.model.findings import Finding
@@ -31,6 +33,8 @@ RULES: tuple[Rule, ...] = tuple(
     sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)
 )
 
+ALL_RULES = RULES
+
 
 def check_rules(given: RuleInput) -> tuple[Finding, ...]:
     """Everything the project breaks, each mistake once, by place and then by rule."""
@@ -38,6 +42,10 @@ def check_rules(given: RuleInput) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: (finding.place, finding.rule, finding.message)))
 
 
-def find_rule(rule_id: str) -> Rule | None:
-    """The rule of that id, whatever its case."""
-    return next((rule for rule in RULES if rule.id == rule_id.upper()), None)
+def find_rule(rule_id: str) -> Rule:
+    """The rule of that id, whatever its case. Raises UsageError where there is none."""
+    rules = {rule.id: rule for rule in ALL_RULES}
+    wanted = rule_id.strip().upper()
+    if wanted not in rules:
+        raise UsageError(f"there is no rule '{rule_id}'", hint=nearest(wanted, rules, otherwise="see docs/rules.md"))
+    return rules[wanted]

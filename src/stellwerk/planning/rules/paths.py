@@ -222,7 +222,7 @@ RULES = (
         id="SW507",
         title="snapshots from outside the repository",
         severity=Severity.NOTE,
-        explanation="`source: {file: ...}` copies a file into a new snapshot. Outside the repository it is there on some"
+        explanation="`source: {file: ...}` copies a file into a new snapshot. Outside the repository it is on some"
         " machines only, and nothing says who may change it; the snapshot itself is checked and kept all the same.",
         failing=declared(
             "datasets: {customers: {path: data/customers.csv, source: {file: /mnt/export/customers.csv}}}"
