@@ -62,15 +62,15 @@ def remember_file(kind: str, path: str, data: bytes, *, blob: str, cache: Cache)
 @functools.cache
 def cache_kind(kind: str) -> str:
     """Names what is remembered, so that another version or another schema never finds it."""
-    from stellwerk.declarations.schema import schema_text  # noqa: PLC0415
+    from stellwerk.declarations.schema import schema_text
 
     digest = hashlib.sha256(schema_text(kind).encode()).hexdigest()[:12]
     return f"declared-{kind}-{_FORMAT}-{__version__}-{digest}"
 
 
 def _checked(kind: str, path: str, data: bytes, size: int | None) -> dict[str, Json]:
-    from stellwerk.declarations.document import load_document  # noqa: PLC0415
-    from stellwerk.declarations.schema import check, text_shape  # noqa: PLC0415
+    from stellwerk.declarations.document import load_document
+    from stellwerk.declarations.schema import check, text_shape
 
     document, findings = load_document(path, data, size=size, shape=text_shape(kind))
     packed: list[Json] = [_pack(finding) for finding in findings]
@@ -110,13 +110,13 @@ def _pack(finding: Finding) -> Json:
     return [finding.rule, finding.severity.value, place.line, place.column, finding.message, finding.hint]
 
 
-def _unpack_finding(path: str, packed: Any) -> Finding:  # noqa: ANN401 - from JSON
+def _unpack_finding(path: str, packed: Any) -> Finding:
     rule, severity, line, column, message, hint = packed
     place = Place(path=path, line=line, column=column)
     return Finding(rule=rule, severity=Severity(severity), place=place, message=message, hint=hint)
 
 
-def _unpack(path: str, packed: Any) -> CheckedFile:  # noqa: ANN401 - from JSON
+def _unpack(path: str, packed: Any) -> CheckedFile:
     value = packed["value"]
     places = Places(path, value, packed["marks"])
     if [] in packed["cuts"]:

@@ -38,10 +38,33 @@ _WORDS = {
     "object": "a mapping (key: value)",
 }
 _CHECKED = frozenset(
-    "type enum const minimum maximum exclusiveMinimum exclusiveMaximum minLength pattern format items uniqueItems "
-    "properties additionalProperties propertyNames required anyOf oneOf allOf not if then $ref".split()
+    [
+        "type",
+        "enum",
+        "const",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "minLength",
+        "pattern",
+        "format",
+        "items",
+        "uniqueItems",
+        "properties",
+        "additionalProperties",
+        "propertyNames",
+        "required",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "not",
+        "if",
+        "then",
+        "$ref",
+    ]
 )
-_SPOKEN = frozenset("title description default examples patternErrorMessage $schema $id $defs".split())
+_SPOKEN = frozenset(["title", "description", "default", "examples", "patternErrorMessage", "$schema", "$id", "$defs"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ every bound holds while reading. A mistake in the text is a finding, never an ex
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ from stellwerk.declarations.scalars import UnsupportedNumberError, plain_scalar
 from stellwerk.model.findings import Finding, Place, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stellwerk.model.declared import Json
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -104,8 +105,8 @@ def _error(rule: str, place: Place, message: str, hint: str = "") -> Finding:
     return Finding(rule=rule, severity=Severity.ERROR, place=place, message=message, hint=hint)
 
 
-def _event_parser(data: bytes) -> Any:  # noqa: ANN401 - PyYAML has no types for its C parser
-    import yaml  # noqa: PLC0415
+def _event_parser(data: bytes) -> Any:
+    import yaml
 
     return yaml.CSafeLoader(data) if yaml.__with_libyaml__ else yaml.SafeLoader(data)
 
@@ -150,7 +151,7 @@ class _Reader:
         self._unclear = False
 
     def read(self) -> tuple[Document | None, tuple[Finding, ...]]:
-        import yaml  # noqa: PLC0415 - a run whose files are all cached does not need it
+        import yaml
 
         try:
             self._walk(_event_parser(self._data))
@@ -167,8 +168,8 @@ class _Reader:
         document = Document(path=self._path, value=self._root, places=Places(self._path, self._root, marks))
         return document, tuple(self._findings)
 
-    def _walk(self, parser: Any) -> None:  # noqa: ANN401 - PyYAML has no types for its C parser
-        from yaml import events  # noqa: PLC0415
+    def _walk(self, parser: Any) -> None:
+        from yaml import events
 
         documents = 0
         scalar, mapping, sequence = events.ScalarEvent, events.MappingStartEvent, events.SequenceStartEvent
@@ -194,7 +195,7 @@ class _Reader:
             elif kind is events.StreamEndEvent:
                 return
 
-    def _scalar(self, event: Any) -> None:  # noqa: ANN401
+    def _scalar(self, event: Any) -> None:
         mark = event.start_mark
         if event.anchor is not None or event.tag is not None:
             self._refuse_decoration(event)
@@ -219,7 +220,7 @@ class _Reader:
             value = text
         self._give(frame, value)
 
-    def _key(self, frame: _Frame, event: Any) -> None:  # noqa: ANN401
+    def _key(self, frame: _Frame, event: Any) -> None:
         key: str = event.value
         entries = frame.entries
         if entries is not None and key in entries:
@@ -242,7 +243,7 @@ class _Reader:
         frame.waits = True
         self._mark(event.start_mark)
 
-    def _open(self, event: Any, *, mapping: bool) -> None:  # noqa: ANN401
+    def _open(self, event: Any, *, mapping: bool) -> None:
         if event.anchor is not None or event.tag is not None:
             self._refuse_decoration(event)
         frame = self._stack[-1] if self._stack else None
@@ -273,14 +274,14 @@ class _Reader:
                 frame.cut = None
             frame.waits = False
 
-    def _mark(self, mark: Any) -> None:  # noqa: ANN401
+    def _mark(self, mark: Any) -> None:
         self._marks += (mark.line + 1, mark.column + 1)
         if len(self._marks) > 2 * MAX_NODES:
             place = Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
             self._reject("SW105", place, f"more than {MAX_NODES:,} keys and values", "split the file with include")
             raise _Stop
 
-    def _alias(self, event: Any) -> None:  # noqa: ANN401
+    def _alias(self, event: Any) -> None:
         hint = "write the value out, use defaults, or quote it if it is text"
         self._reject("SW103", self._at(event), f"aliases (*{event.anchor}) are not read", hint)
         frame = self._stack[-1] if self._stack else None
@@ -289,7 +290,7 @@ class _Reader:
         self._mark(event.start_mark)
         self._give(frame, None)
 
-    def _refuse_decoration(self, event: Any) -> None:  # noqa: ANN401
+    def _refuse_decoration(self, event: Any) -> None:
         if event.anchor is not None:
             hint = "write the value out, use defaults, or quote it if it is text"
             self._reject("SW103", self._at(event), f"anchors (&{event.anchor}) are not read", hint)
@@ -297,7 +298,7 @@ class _Reader:
             hint = "remove the tag; quote the value if it is text that starts with !"
             self._reject("SW104", self._at(event), f"tags ({event.tag}) are not read", hint)
 
-    def _syntax_error(self, error: Any) -> None:  # noqa: ANN401
+    def _syntax_error(self, error: Any) -> None:
         mark = error.problem_mark or error.context_mark
         place = Place(path=self._path, line=mark.line + 1, column=mark.column + 1) if mark else Place(path=self._path)
         problem = str(error.problem or error.context or "unknown problem")
@@ -315,7 +316,7 @@ class _Reader:
         if len(self._findings) >= MAX_FINDINGS:
             raise _Stop
 
-    def _at(self, event: Any) -> Place:  # noqa: ANN401
+    def _at(self, event: Any) -> Place:
         return Place(path=self._path, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
 
 

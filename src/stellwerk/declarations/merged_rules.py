@@ -73,7 +73,7 @@ def _model_findings(name: str, model: Mapping[str, Json], sources: Sources) -> I
             yield _error("SW111", sources, ("models", name, *inner, written[0]), words, hint=hint, at_key=True)
 
 
-def _error(  # noqa: PLR0913 - the parts of a finding
+def _error(
     rule: str, sources: Sources, keys: tuple[str, ...], message: str, *, hint: str, at_key: bool = False
 ) -> Finding:
     place = sources.key_place(keys) if at_key else sources.place(keys)

@@ -6,7 +6,7 @@ mapping, for each value and for each item: a finding is rare, so most runs never
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.model.findings import Place
 
@@ -55,17 +55,12 @@ class Places:
 
     def of(self, keys: KeyPath) -> Place:
         """The place a person wants to see: a scalar itself, but the key of a mapping, of a list and of nothing."""
-        value = self._value
-        for depth, key in enumerate(keys):
-            if isinstance(value, dict) and isinstance(key, str) and key in value:
-                value = value[key]
-            elif isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
-                value = value[key]
-            else:
-                return self.of_key(keys[:depth])
-        if value is None or isinstance(value, dict | list):
-            return self.of_key(keys)
-        return self.of_value(keys)
+        if not self.has(keys):
+            return self._place(self._nearest(keys)[0])
+        value: Any = self._value
+        for key in keys:
+            value = value[key]
+        return self.of_key(keys) if value is None or isinstance(value, dict | list) else self.of_value(keys)
 
     def _place(self, position: Position) -> Place:
         return Place(path=self._path, line=position[0], column=position[1])

@@ -14,8 +14,11 @@ _WORDS: dict[str, bool | None] = {
 }  # fmt: skip
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z", re.ASCII)
-_OCTAL = re.compile(r"0o[0-7]+\Z", re.ASCII)
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+\Z", re.ASCII)
+_WHOLE_FORMS = (
+    (10, _INTEGER),
+    (8, re.compile(r"0o[0-7]+\Z", re.ASCII)),
+    (16, re.compile(r"0x[0-9a-fA-F]+\Z", re.ASCII)),
+)
 _NOT_FINITE = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _MAX_DIGITS = 40
@@ -31,26 +34,20 @@ def plain_scalar(text: str) -> Scalar:
         return _WORDS[text]
     if text[0] not in _NUMBER_STARTS:
         return text
-    if _INTEGER.match(text):
-        return int(_bounded(text))
-    if _FLOAT.match(text):
+    if _NOT_FINITE.match(text):
+        raise UnsupportedNumberError(f"{text} is not a finite number")
+    if _FLOAT.match(text) and not _INTEGER.match(text):
         number = float(text)
         if math.isinf(number):
-            message = f"{text} is too large for a number"
-            raise UnsupportedNumberError(message)
+            raise UnsupportedNumberError(f"{text} is too large for a number")
         return number
-    if _OCTAL.match(text):
-        return int(_bounded(text), 8)
-    if _HEXADECIMAL.match(text):
-        return int(_bounded(text), 16)
-    if _NOT_FINITE.match(text):
-        message = f"{text} is not a finite number"
-        raise UnsupportedNumberError(message)
-    return text
+    return _whole(text)
 
 
-def _bounded(text: str) -> str:
+def _whole(text: str) -> int | str:
+    base = next((base for base, form in _WHOLE_FORMS if form.match(text)), None)
+    if base is None:
+        return text
     if len(text) > _MAX_DIGITS:
-        message = f"a number of {len(text)} digits is too long"
-        raise UnsupportedNumberError(message)
-    return text
+        raise UnsupportedNumberError(f"a number of {len(text)} digits is too long")
+    return int(text, base)
