@@ -56,11 +56,22 @@ def _make(folder: Path, python: Path, requirements: Path) -> None:
     """Build it where it stays (environments hold their own path); the marker comes last."""
     shutil.rmtree(folder, ignore_errors=True)
     log = folder.with_suffix(".log")
-    install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", str(requirements)]
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "-r",
+        str(requirements),
+    ]
     with log.open("wb") as output:
         for command in ([sys.executable, "-m", "venv", str(folder)], install):
             # An include inside the requirements file (`-r other.txt`) is relative to the file itself, so to pip.
-            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - our own command line
+            done = subprocess.run(
+                command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
+            )  # noqa: S603 - our own command line
             if done.returncode != 0:
                 break
     if done.returncode == 0:

@@ -118,9 +118,7 @@ def decode_params(raw: Mapping[str, Any], *, where: str) -> StageParams:
             ),
             task=model["task"],
             positive=model["positive"],
-            features=Features(
-                include=tuple(model["features"]["include"]), exclude=tuple(model["features"]["exclude"])
-            ),
+            features=Features(include=tuple(model["features"]["include"]), exclude=tuple(model["features"]["exclude"])),
             dataset=data["dataset"],
             data_path=data["path"],
             time=data["time"],

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -68,7 +67,9 @@ def environment_python(requirements: Path | None, surroundings: Surroundings) ->
         raise TrainingFailed(error.message, kind="environment", where=error.where, hint=error.hint) from error
 
 
-def work(op: str, code: Code, *, job: Path, python: Path, details: Mapping[str, Json], around: Surroundings) -> Finished:
+def work(
+    op: str, code: Code, *, job: Path, python: Path, details: Mapping[str, Json], around: Surroundings
+) -> Finished:
     """One operation of `worker/worker.py` on the files of the job folder. TrainingFailed says what went wrong."""
     result = job / "out" / f"{op}.json"
     order: dict[str, Json] = {
@@ -124,17 +125,27 @@ def end_of(finished: Finished) -> str:
     return finished.process.log_tail
 
 
+def run_in_job(command: list[str], *, job: Path, cwd: Path, around: Surroundings) -> Finished:
+    """Run any command on the files of the job folder, whatever its exit code; `command[0]` is an interpreter."""
+    return _run(command, job=job, variables={}, python=Path(command[0]), around=around, cwd=cwd)
+
+
 def _run(
-    command: list[str] | str, *, job: Path, variables: Mapping[str, str], python: Path, around: Surroundings
+    command: list[str] | str,
+    *,
+    job: Path,
+    variables: Mapping[str, str],
+    python: Path,
+    around: Surroundings,
+    cwd: Path | None = None,
 ) -> Finished:
     env = scrubbed_environment(job / "home", declared=variables, parent=around.parent)
-    if python != Path(sys.executable) or isinstance(command, str):
-        env["PATH"] = f"{python.parent}:{env['PATH']}"  # `python` in a command is the model's own
+    env["PATH"] = f"{python.parent}:{env['PATH']}"  # `python` in a command is the model's own
     with tempfile.TemporaryDirectory(prefix="stellwerk-log-") as folder:
         log = Path(folder) / "log.txt"
         process = run(
             command,
-            cwd=job / "code",
+            cwd=cwd or job / "code",
             env=env,
             timeout=around.timeout,
             log=log,

@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from stellwerk.training.jobs import Surroundings
+
 _SETTING = re.compile(r"^\s*(?:url|dir)\s*=\s*(.+?)\s*$", re.MULTILINE)
 _SKIPPED = {".git", ".dvc", ".venv", "venv", "node_modules", "__pycache__", "registry"}
 _SECRETS = (".aws", ".azure", ".config/gcloud", ".config/dvc", ".ssh", ".netrc", ".git-credentials")
 
 
-def masked_paths(root: Path, data_path: str, *, parent: Mapping[str, str]) -> tuple[Path, ...]:
+def masked_paths(root: Path, data_path: str | None = None, *, parent: Mapping[str, str]) -> tuple[Path, ...]:
     """The dataset and every other file DVC tracks, DVC's folder, cache and local remotes, git's folder, credentials.
 
     `root` may be a linked git work tree: the same places of the main one count as well. `parent` is the environment
@@ -22,7 +24,7 @@ def masked_paths(root: Path, data_path: str, *, parent: Mapping[str, str]) -> tu
     found: list[Path] = [home / name for name in _SECRETS]
     found += [Path(name) for name in parent.get("STELLWERK_MASKED", "").split(os.pathsep) if name]
     for tree in _work_trees(root):
-        found += [tree / data_path, tree / ".dvc", tree / ".git", *_tracked(tree)]
+        found += [tree / ".dvc", tree / ".git", *_tracked(tree), *_dataset(tree, data_path)]
         for config in (tree / ".dvc/config", tree / ".dvc/config.local"):
             found += _local_places(config)
     for git in _git_folders(root):
@@ -30,12 +32,20 @@ def masked_paths(root: Path, data_path: str, *, parent: Mapping[str, str]) -> tu
         for place in _local_places(git / "config", relative_to=root):
             # The whole of a bare remote; of somebody's work tree only what may hold data: its programs may be in use.
             tree = (place / ".git").exists()
-            found += [place / ".git", place / ".dvc", place / data_path] if tree else [place]
+            found += [place / ".git", place / ".dvc", *_dataset(place, data_path)] if tree else [place]
     for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
         if folder := parent.get(name):
             found += [*_local_places(Path(folder) / "config"), Path(folder)]
     found += _local_places(home / ".config/dvc/config")
     return tuple(sorted(set(found)))
+
+
+def surroundings(
+    root: Path, *, masked: tuple[Path, ...], environ: Mapping[str, str], timeout: float, namespace: bool = True
+) -> Surroundings:
+    """Where a package of the repository at `root` runs: `masked` and everything of `masked_paths` hidden."""
+    hidden = (*masked, *masked_paths(root, parent=environ))
+    return Surroundings(parent=environ, timeout=timeout, masked=hidden, namespace=namespace)
 
 
 def _git_folders(root: Path) -> tuple[Path, ...]:
@@ -47,6 +57,11 @@ def _git_folders(root: Path) -> tuple[Path, ...]:
     own = (root / text).resolve()
     shared = own / "commondir"
     return (own, (own / shared.read_text(encoding="utf-8").strip()).resolve()) if shared.is_file() else (own,)
+
+
+def _dataset(tree: Path, data_path: str | None) -> tuple[Path, ...]:
+    """The dataset there, tracked or not."""
+    return () if data_path is None else (tree / data_path,)
 
 
 def _work_trees(root: Path) -> tuple[Path, ...]:

@@ -53,7 +53,9 @@ def predict_package(package: Path, rows: pd.DataFrame, *, sha256: str, around: S
         if contract.format == "command":
             finished = shell("predict", contract.code, job=job, python=python, data=data, around=around)
         else:
-            finished = work("predict", contract.code, job=job, python=python, details=_order(contract, job, data), around=around)
+            finished = work(
+                "predict", contract.code, job=job, python=python, details=_order(contract, job, data), around=around
+            )
         try:
             return _read(job, contract, finished, count=len(rows))
         except TrainingFailed as error:
@@ -100,7 +102,9 @@ def _read(job: Path, contract: Contract, finished: Finished, *, count: int) -> P
         raise _bad("no predictions were written to STELLWERK_PREDICTIONS")
     names = list(frame.columns)
     if names not in (["prediction"], ["prediction", "probability"]):
-        raise _bad(f"the predictions' header is {','.join(names)[:200]}; `prediction` or `prediction,probability` is asked")
+        raise _bad(
+            f"the predictions' header is {','.join(names)[:200]}; `prediction` or `prediction,probability` is asked"
+        )
     if len(frame) != count:
         raise _bad(f"{len(frame)} predictions for {count} rows")
     probability = _numbers(frame["probability"], "probabilities") if "probability" in names else None

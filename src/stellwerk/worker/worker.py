@@ -119,7 +119,9 @@ def train_arguments(source: Source, train: Callable[..., Any], params: Mapping[s
     missing = [p.name for p in accepted if p.name in names and p.default is p.empty and p.name not in arguments]
     if missing:
         given = ", ".join(sorted(params)) or "none"
-        message = f"{source.path}: train() needs {', '.join(missing)}, which the declared params lack; they are: {given}"
+        message = (
+            f"{source.path}: train() needs {', '.join(missing)}, which the declared params lack; they are: {given}"
+        )
         raise Failed("raised", message)
     return arguments
 
@@ -232,7 +234,9 @@ def column_of(answer: Any, source: Source) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:  # noqa: PLR2004 - a single column is a column
         values = values[:, 0]
     if values.ndim != 1:
-        raise Failed("bad-output", f"{source.path}: predictions have the shape {values.shape}; one value per row is asked")
+        raise Failed(
+            "bad-output", f"{source.path}: predictions have the shape {values.shape}; one value per row is asked"
+        )
     return values
 
 
@@ -240,16 +244,23 @@ def probability_of(model: Any, frame: Any, job: Job, *, own_predict: bool) -> An
     """The probability of `positive` for two classes, where the model can tell."""
     if job["task"] != "classification" or not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
         return None
-    classes = [str(label) for label in model.classes_]
-    if str(job["positive"]) not in classes or len(classes) != 2:  # noqa: PLR2004 - binary
+    classes = [label_text(label) for label in model.classes_]
+    positive = label_text(job["positive"])
+    if positive not in classes or len(classes) != 2:  # noqa: PLR2004 - binary
         return None
     try:
-        return model.predict_proba(frame)[:, classes.index(str(job["positive"]))]
+        return model.predict_proba(frame)[:, classes.index(positive)]
     except Exception as error:  # the model's own predict() may well pass it other columns
         if not own_predict:
             raise
         print(f"no probability: model.predict_proba(frame) raised {type(error).__name__}: {error}")  # noqa: T201
         return None
+
+
+def label_text(label: Any) -> str:
+    """A class as text: 1, 1.0 and numpy's own numbers are the same one."""
+    plain = label.item() if hasattr(label, "item") else label
+    return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
 
 
 def decide(source: Source, values: Any, frame: Any, job: Job) -> list[str]:
@@ -264,35 +275,39 @@ def decide(source: Source, values: Any, frame: Any, job: Job) -> list[str]:
 
 
 def metric(job: Job) -> dict[str, Any]:
-    """A team's own metric, `module:function`, on each group of rows, with a bootstrap interval."""
-    import numpy as np
+    """A team's own metric, `module:function`, called as function(truth, prediction) on each group of rows.
+
+    It is given further columns (`probability`, what `decide` returned) that it names as arguments.
+    """
     import pandas as pd
 
     module, _, name = job["function"].partition(":")
-    path = module.replace(".", "/") + ".py"
-    folder = Path(job["source"]).parent
-    beside = (folder / path).as_posix()
-    source = load_source(Path(job["code"]), beside if (Path(job["code"]) / beside).is_file() else path)
+    source = load_source(Path(job["code"]), metric_file(Path(job["code"]), module, job["source"]))
     function = source.function(name)
     if function is None:
         raise Failed("raised", f"{source.path} defines no function {name}(truth, prediction)")
-    rows = pd.read_csv(job["rows"])
+    rows = read_rows(job["data"]["path"], "csv")
     takes = inspect.signature(function).parameters
     extra = [column for column in rows.columns if column in takes and column not in ("truth", "prediction")]
-
-    def value(part: Any) -> float:
-        return float(function(part["truth"], part["prediction"], **{column: part[column] for column in extra}))
-
-    random_rows = np.random.default_rng(job["seed"])
-    tail = (1 - job["confidence"]) / 2
-    measured = []
+    values: list[dict[str, Any]] = []
     for group in job["groups"]:
-        part = rows.iloc[group].reset_index(drop=True)
-        again = [value(part.iloc[random_rows.integers(0, len(part), len(part))]) for _ in range(job["resamples"])]
-        low, high = np.quantile(again, [tail, 1 - tail]) if again else (None, None)
-        interval = {"low": None if low is None else float(low), "high": None if high is None else float(high)}
-        measured.append({"value": value(part), "n": len(part), **interval})
-    return {"measured": measured}
+        part: pd.DataFrame = rows.iloc[group].reset_index(drop=True)
+        try:
+            value = function(part["truth"], part["prediction"], **{column: part[column] for column in extra})
+            values.append({"value": float(value), "problem": ""})
+        except Exception as error:  # noqa: BLE001 - one group's failure is not another's
+            values.append({"value": None, "problem": explained(error, job)[1]})
+    return {"values": [v if v["value"] is None or v["value"] - v["value"] == 0 else NOT_FINITE for v in values]}
+
+
+NOT_FINITE = {"value": None, "problem": "it gave no finite number"}
+
+
+def metric_file(code: Path, module: str, source: str | None) -> str:
+    """The module beside the model's source, or from the top of the repository."""
+    path = module.replace(".", "/") + ".py"
+    beside = (Path(source).parent / path).as_posix() if source else path
+    return beside if (code / beside).is_file() else path
 
 
 def packages() -> dict[str, str]:

@@ -1,0 +1,138 @@
+"""Checks of a package's function, and the commands that teams and controls declare. No thresholds here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stellwerk.adapters.process import Isolation, ProcessResult, run
+from stellwerk.errors import StellwerkError, TrainingFailed
+from stellwerk.model.declared import CommandCheck
+from stellwerk.model.records import CheckResult
+from stellwerk.training.jobs import Surroundings, environment_python
+from stellwerk.training.masked import surroundings
+from stellwerk.training.measuring import CLASSIFICATION
+from stellwerk.training.package import REQUIREMENTS, read_contract, verify_package
+from stellwerk.training.predictions import predict_package
+from stellwerk.training.snapshot import read_snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stellwerk.training.contract import Contract
+    from stellwerk.training.predictions import Predictions
+
+MOST_ROWS = 500
+DETAIL = 500
+_NOT_PASSED_ON = ("STELLWERK_", "GIT_", "PYTHONPATH", "PYTHONHOME")
+
+
+def function_check(
+    package: Path,
+    *,
+    sha256: str,
+    rows_file: Path,
+    root: Path,
+    masked: tuple[Path, ...] = (),
+    environ: Mapping[str, str] | None = None,
+    timeout: float = 600,
+) -> tuple[CheckResult, ...]:
+    """Whether the package works: it is the recorded one, loads in a clean process and predicts the first 500 rows.
+
+    `rows_file` ends in its format (`.csv`, `.jsonl`, `.parquet`); `root` is the repository.
+    Asked of the predictions: one per row, none missing or infinite, probabilities within 0..1, and for a
+    classification only classes that the rows' own target has, where they have one.
+    """
+    try:
+        verify_package(package, sha256)
+        contract = read_contract(package)
+    except StellwerkError as error:
+        return (CheckResult(name="digest", passed=False, detail=error.message),)
+    digest = CheckResult(name="digest", passed=True, detail=f"sha256 {sha256[:12]}")
+    try:
+        hidden = (*masked, rows_file)
+        environ = os.environ if environ is None else environ
+        around = surroundings(root, masked=hidden, environ=environ, timeout=timeout)
+        snapshot = read_snapshot(rows_file, rows_file.suffix.removeprefix("."))
+        some = snapshot.rows.head(MOST_ROWS)
+        predictions = predict_package(package, some, sha256=sha256, around=around)
+    except StellwerkError as error:
+        return digest, CheckResult(name="function", passed=False, detail=_short(error.message))
+    detail = f"{len(some)} predictions for {len(some)} rows in {predictions.finished.process.duration:.1f} s"
+    function = CheckResult(name="function", passed=True, detail=detail)
+    classes = _known_classes(contract, snapshot.types, predictions)
+    return (digest, function) if classes is None else (digest, function, classes)
+
+
+def command_check(
+    check: CommandCheck,
+    *,
+    root: Path,
+    variables: Mapping[str, str],
+    environ: Mapping[str, str],
+    python: Path | None = None,
+) -> CheckResult:
+    """Run a declared command in the repository at `root`; exit code 0 passes. `python` is what it finds under that name.
+
+    It is reviewed, trusted code: it keeps this process's environment (credentials included) apart from git's and our
+    own variables, and sees the repository. `variables` name what is checked: STELLWERK_PACKAGE and so on.
+    """
+    env = {name: value for name, value in environ.items() if not name.startswith(_NOT_PASSED_ON)} | dict(variables)
+    folder = (python or Path(sys.executable)).parent
+    env["PATH"] = f"{folder}:{env.get('PATH', '/usr/bin:/bin')}"
+    with tempfile.TemporaryDirectory(prefix="stellwerk-check-") as scratch:
+        log = Path(scratch) / "log.txt"
+        result = run(
+            check.command, cwd=root, env=env, timeout=check.timeout, log=log, isolation=Isolation(namespace=False)
+        )
+    return CheckResult(
+        name=check.name, passed=result.code == 0 and result.killed_by is None, detail=_ending(result, check)
+    )
+
+
+def package_python(package: Path, around: Surroundings) -> Path:
+    """The interpreter of the package's own environment; TrainingFailed where it cannot be made."""
+    wanted = read_contract(package).code.requirements is not None
+    return environment_python(package / REQUIREMENTS if wanted else None, around)
+
+
+def failed(name: str, error: StellwerkError) -> CheckResult:
+    """An error as a failed check: what went wrong, and for the model's own code the end of what it printed."""
+    log = error.log.strip().splitlines()[-3:] if isinstance(error, TrainingFailed) else []
+    return CheckResult(name=name, passed=False, detail=_short(" | ".join([error.message, *log])))
+
+
+def _known_classes(contract: Contract, types: pd.DataFrame, predictions: Predictions) -> CheckResult | None:
+    from stellwerk.metrics.scored import label_text
+
+    target = contract.code.target
+    if contract.task != CLASSIFICATION or target not in types.columns:
+        return None
+    known = {label_text(value) for value in types[target].dropna().unique().tolist()}
+    unknown = sum(label_text(_number(value)) not in known for value in predictions.values.tolist())
+    detail = f"{unknown} of {len(predictions.values)} predictions are classes the target never is" if unknown else ""
+    return CheckResult(name="classes", passed=not unknown, detail=detail)
+
+
+def _number(text: object) -> object:
+    """A class written as a number, so that 1.0 is 1."""
+    try:
+        return float(str(text))
+    except ValueError:
+        return text
+
+
+def _ending(result: ProcessResult, check: CommandCheck) -> str:
+    if result.killed_by == "timeout":
+        return f"took longer than {check.timeout} seconds"
+    lines = [line.strip() for line in result.log_tail.splitlines() if line.strip()]
+    last = _short(lines[-1]) if lines else "it printed nothing"
+    return last if result.code == 0 else _short(f"exited with {result.code}: {last}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= DETAIL else f"{text[: DETAIL - 1]}…"

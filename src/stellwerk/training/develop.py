@@ -1,0 +1,131 @@
+"""Judge a model's source before a version exists: its unit tests, and a smoke training on stand-in rows.
+
+Quality is not judged: stand-in rows say nothing about it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from stellwerk.errors import StellwerkError
+from stellwerk.model.records import CheckResult
+from stellwerk.training.checks import failed
+from stellwerk.training.contract import StageParams, decode_params
+from stellwerk.training.jobs import Finished, Surroundings, environment_python, job_folder, run_in_job
+from stellwerk.training.masked import surroundings
+from stellwerk.training.package import copy_code, package_digest
+from stellwerk.training.predictions import predict_package
+from stellwerk.training.snapshot import Snapshot, read_snapshot
+from stellwerk.training.training import train_package
+
+UNIT_TESTS = "unit tests"
+SMOKE = "smoke training"
+MOST_ROWS = 500
+PYTEST = ("-m", "pytest", "-q", "-c", "/dev/null", "-p", "no:cacheprovider")
+UNITTEST = ("-m", "unittest", "discover", "-p", "test_*.py", "-s")
+_NO_TESTS = 5
+
+
+def check_source(
+    root: Path,
+    params: Mapping[str, Any],
+    *,
+    rows_file: Path | None,
+    folder: str | None = None,
+    masked: tuple[Path, ...] = (),
+    environ: Mapping[str, str] | None = None,
+) -> tuple[CheckResult, ...]:
+    """Run the model's tests, and train on at most 500 rows of a stand-in, each where there is one.
+
+    `params` are those of the stage. `rows_file` ends in its format. `folder` is the model's (`models/<model>`); without
+    it the folder of its source, unless that is the top of the repository. Both checks run in the model's environment
+    and in a job folder, at most as long as a training may take; neither changes the repository at `root`.
+    """
+    stage = decode_params(params, where=folder or "")
+    folder = folder or str(PurePosixPath(stage.code.source or ".").parent)
+    hidden = (*masked, *([rows_file] if rows_file else []))
+    environ = os.environ if environ is None else environ
+    around = surroundings(root, masked=hidden, environ=environ, timeout=stage.timeout)
+    results = []
+    tests = find_tests(root, folder) if folder != "." else ()
+    if tests:
+        results.append(_unit_tests(stage, tests, root=root, folder=folder, around=around))
+    if rows_file is not None:
+        results.append(_smoke(stage, rows_file, root=root, around=around))
+    return tuple(results)
+
+
+def find_tests(root: Path, folder: str) -> tuple[str, ...]:
+    """Every file below `<folder>/tests/` and every `<folder>/test_*.py`, relative to `root`; empty without a test."""
+    beside = sorted((root / folder).glob("test_*.py"))
+    below = [
+        path
+        for path in sorted((root / folder / "tests").rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    if not beside and not any(re.fullmatch(r"test_.*\.py|.*_test\.py", path.name) for path in below):
+        return ()
+    return tuple(path.relative_to(root).as_posix() for path in (*beside, *below))
+
+
+def _unit_tests(
+    stage: StageParams, tests: tuple[str, ...], *, root: Path, folder: str, around: Surroundings
+) -> CheckResult:
+    """With pytest where the model's environment has it, else with unittest."""
+    requirements = None if stage.code.requirements is None else root / stage.code.requirements
+    try:
+        python = environment_python(requirements, around)
+        with job_folder() as job:
+            copy_code(root, (*stage.code.files, *tests), job / "code")
+            where = job / "code" / folder
+            finished = run_in_job([str(python), *PYTEST, "."], job=job, cwd=where, around=around)
+            if "No module named pytest" not in finished.log:
+                return _judged(finished, around, none="pytest finds no test in these files")
+            start = "tests" if (where / "tests").is_dir() else "."
+            finished = run_in_job([str(python), *UNITTEST, start], job=job, cwd=where, around=around)
+            none = "pytest is not in the model's environment, and unittest finds no test: add pytest to `requirements:`"
+            return _judged(finished, around, none=none)
+    except StellwerkError as error:
+        return failed(UNIT_TESTS, error)
+
+
+def _judged(finished: Finished, around: Surroundings, *, none: str) -> CheckResult:
+    process = finished.process
+    if process.killed_by is not None:
+        detail = (
+            f"took longer than {around.timeout:g} seconds" if process.killed_by == "timeout" else "printed without end"
+        )
+        return CheckResult(name=UNIT_TESTS, passed=False, detail=detail)
+    if process.code == _NO_TESTS or re.search(r"^(Ran 0 tests|NO TESTS RAN)", finished.log, re.MULTILINE):
+        return CheckResult(name=UNIT_TESTS, passed=False, detail=none)
+    lines = [line.strip("= ") for line in finished.log.splitlines() if line.strip()]
+    wrong = [line for line in lines if re.match(r"FAILED|FAIL:|ERROR:?|E  ", line)][:3]
+    last = next((line for line in reversed(lines) if re.search(r"passed|failed|error|^Ran ", line)), "")
+    detail = " | ".join([*wrong, last] if process.code else [last])
+    return CheckResult(name=UNIT_TESTS, passed=process.code == 0, detail=detail[:500])
+
+
+def _smoke(stage: StageParams, rows_file: Path, *, root: Path, around: Surroundings) -> CheckResult:
+    try:
+        snapshot = _first_rows(read_snapshot(rows_file, rows_file.suffix.removeprefix(".")))
+        with tempfile.TemporaryDirectory(prefix="stellwerk-smoke-") as scratch:
+            package = Path(scratch) / "package"
+            every = slice(None)
+            train_package(stage, snapshot, every, root=root, into=package, around=around)
+            sha256 = package_digest(package).sha256
+            predict_package(package, snapshot.rows, sha256=sha256, around=around)
+    except StellwerkError as error:
+        return failed(SMOKE, error)
+    count = len(snapshot.rows)
+    return CheckResult(name=SMOKE, passed=True, detail=f"trained on {count} stand-in rows and predicted them")
+
+
+def _first_rows(snapshot: Snapshot) -> Snapshot:
+    import dataclasses
+
+    return dataclasses.replace(snapshot, rows=snapshot.rows.head(MOST_ROWS), types=snapshot.types.head(MOST_ROWS))

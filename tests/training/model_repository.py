@@ -1,0 +1,86 @@
+"""A repository with one model, its data and the parameters of its stage."""
+
+from __future__ import annotations
+
+import copy
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stellwerk.training.jobs import Surroundings
+
+ROWS = 400
+SOURCE = """
+import numpy as np
+
+def train(frame, *, slope=2.0, seed=None):
+    return {"slope": slope, "mean": float(frame["y"].mean())}
+
+def predict(model, frame):
+    return model["slope"] * frame["x"]
+"""
+PARAMS: dict[str, Any] = {
+    "model": {
+        "source": "models/m/m.py",
+        "command": None,
+        "code": ["models/m/m.py"],
+        "requirements": None,
+        "task": None,
+        "target": "y",
+        "positive": None,
+        "features": {"include": [], "exclude": []},
+    },
+    "data": {"dataset": "d", "path": "data/d.csv", "format": "csv", "time": None, "identity": ["id"]},
+    "train": {
+        "params": {},
+        "seed": 0,
+        "timeout": 60,
+        "holdout": {"fraction": 0.2, "last_share": None, "last_seconds": None, "by": []},
+    },
+    "privacy": {"min_group": 10},
+}
+
+
+def regression_csv(rows: int = ROWS) -> str:
+    """`y` is 2x and a little noise with a fractional part by which a held-out target can be recognised."""
+    draw = random.Random(0)
+    lines = [f"{i},{draw.randint(0, 99)},{'ab'[i % 2]}" for i in range(rows)]
+    text = ["id,x,group,y"]
+    text += [f"{line},{2 * int(line.split(',')[1]) + draw.random():.6f}" for line in lines]
+    return "\n".join(text) + "\n"
+
+
+@dataclass
+class ModelRepository:
+    root: Path
+    params: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(PARAMS))
+
+    @property
+    def out(self) -> Path:
+        return self.root / "models/m"
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+    def source(self, text: str) -> None:
+        self.write({"models/m/m.py": text})
+
+    def command(self, train: str, predict: str, **files: str) -> None:
+        self.write({f"models/m/{name.replace('__', '.')}": text for name, text in files.items()})
+        names = [f"models/m/{name.replace('__', '.')}" for name in files]
+        self.params["model"] |= {"source": None, "command": {"train": train, "predict": predict}, "code": names}
+
+    def around(self, **changes: Any) -> Surroundings:
+        return Surroundings(**{"parent": dict(os.environ), "timeout": 60, "masked": (self.root / "data",), **changes})
+
+
+def make(root: Path, source: str = SOURCE, csv: str | None = None) -> ModelRepository:
+    repository = ModelRepository(root=root)
+    repository.write({"data/d.csv": csv or regression_csv(), "models/m/m.py": source})
+    return repository
