@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stellwerk.cli.console import Console
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def _say_error(error: StellwerkError) -> None:
 def _say_findings(error: DeclarationsError) -> None:
     from stellwerk.report.findings import findings_text
 
-    _say(findings_text(error.findings, error.sources))
+    context = click.get_current_context(silent=True)
+    console = context.find_object(Console) if context is not None else None
+    color = console is not None and console.color
+    _say(findings_text(error.findings, error.sources, color=color))
 
 
 def _confess(error: Exception, environ: Mapping[str, str]) -> int:

@@ -32,7 +32,7 @@ def command(console: Console, /, *, form: str, base: str | None) -> int:
         case "sarif":
             console.show(findings_sarif(findings))
         case _ if findings:
-            console.show(findings_text(findings, sources, color=console.color))
+            console.show(findings_text(findings, sources, color=console.color, width=console.width))
         case _:
             console.tell("No mistakes found.")
     return int(any(finding.severity is Severity.ERROR for finding in findings))
