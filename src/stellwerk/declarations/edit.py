@@ -235,7 +235,8 @@ def _remove(text: str, keys: tuple[str, ...]) -> str | None:
     if len(entries) == 1:
         if parent is not None:
             return _replace(text, parent, {}, flow=True)
-        return text[: entry.start] + "{}" + text[entry.end :]
+        start = node.start_mark.index
+        return text[:start] + ("{" if node.flow_style else "{}") + text[entry.end :]
     if node.flow_style:
         if place + 1 < len(entries):
             return text[: entry.start] + text[entries[place + 1].start :]
