@@ -108,10 +108,11 @@ class MemoryTree:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = files
+        self.ids = {path: sha256(content) for path, content in files.items()}
 
     def blobs(self) -> Mapping[str, str]:
         """Path -> an id of its content."""
-        return {path: sha256(content) for path, content in self.files.items()}
+        return self.ids
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """The content of the paths that exist."""
