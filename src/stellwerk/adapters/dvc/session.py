@@ -47,24 +47,21 @@ class Session:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep DVC's log and progress bars from the terminal, for the length of the block."""
-    silent = logging.NullHandler()
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    bars = [logging.getLogger(name) for name in BARS]
-    before = [(logger, logger.level, logger.propagate) for logger in (*loggers, *bars)]
+    import dvc  # noqa: F401 - it sets up its loggers on import
+
+    loggers = [logging.getLogger(name) for name in (*LOGGERS, *BARS)]
+    before = [(logger, logger.level, logger.propagate, logger.handlers) for logger in loggers]
     for logger in loggers:
-        logger.addHandler(silent)
-        logger.setLevel(logging.WARNING)
-        logger.propagate = False
-    for logger in bars:
         logger.setLevel(logging.CRITICAL)
+        logger.propagate = False
+        logger.handlers = [logging.NullHandler()]
     try:
         yield
     finally:
-        for logger in loggers:
-            logger.removeHandler(silent)
-        for logger, level, propagate in before:
+        for logger, level, propagate, handlers in before:
             logger.setLevel(level)
             logger.propagate = propagate
+            logger.handlers = handlers
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class DvcStore:
     """`DataStore` on the DVC repository at `root`. Every call opens DVC anew, so configuration edits count at once."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()
 
     def add(self, path: str) -> AddResult:
         """Track the file, put it into the cache, write its pointer; the files to commit come back with it.

@@ -1,26 +1,186 @@
-"""Run one model's DVC stage at a commit, in a git work tree of its own."""
+"""Run one model's DVC stage at a commit, in a git work tree of its own.
+
+DVC runs in this process and collects that stage only (`single_item`); whether the model is stale was decided before.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import os
+import shutil
+import sys
+from contextlib import chdir, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from stellwerk.adapters.dvc.output import captured
+from stellwerk.adapters.dvc.session import describe, opened
+from stellwerk.adapters.dvc.store import DvcStore
+from stellwerk.adapters.dvc.worktree import work_tree
+from stellwerk.errors import StellwerkError, TrainingFailed
+from stellwerk.model.ports import TrainingResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from stellwerk.model.ports import TrainingResult
+    from stellwerk.adapters.dvc.output import Lines
+    from stellwerk.adapters.dvc.worktree import WorkTree
+
+# The interpreter that runs now, not whichever `stellwerk` is on PATH; -P: a model's folder may hold a `yaml.py`.
+COMMAND = (sys.executable, "-P", "-c", "import sys; from stellwerk.cli.main import main; sys.exit(main())")
+COMMITTED = ("dvc.lock", "metrics.json")
+INTERRUPTED = {130, -2}
+KILLED = {-9, -15, 137, 143}
 
 
 class DvcTrainer:
-    """`Trainer` on the repository at `root`. `data_remotes`: the remote of each model's training data, by model."""
+    """`Trainer` on the repository at `root`.
 
-    def __init__(self, root: Path, *, data_remotes: Mapping[str, str | None] | None = None) -> None:
-        self.root = root
+    `data_remotes` names the remote of each model's training data, by model (absent or None: DVC's default).
+    `command` is what the stage's `stellwerk` stands for. One training at a time in a process: DVC's run cache works
+    in the current folder, which is therefore the work tree's meanwhile.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        data_remotes: Mapping[str, str | None] | None = None,
+        command: tuple[str, ...] = COMMAND,
+    ) -> None:
+        self.root = root.resolve()
         self.data_remotes = dict(data_remotes or {})
+        self.command = command
 
     def train(self, model: str, *, commit: str, on_line: Callable[[str], None]) -> TrainingResult:
-        """Reproduce `models/<model>/dvc.yaml` at that commit. Raises `errors.TrainingFailed` where the model fails.
+        """Reproduce `models/<model>/dvc.yaml` at that commit. `on_line` is called in another thread.
 
-        The package's objects are in the repository's DVC cache afterwards.
+        Raises TrainingFailed where the model's code fails, StellwerkError where it could not be run. The package's
+        objects are in the repository's DVC cache afterwards; inputs DVC has seen before come from its run cache.
         """
-        raise NotImplementedError
+        folder = f"models/{model}"
+        masked = DvcStore(self.root).local_paths()
+        with work_tree(self.root, commit) as tree:
+            md5, pointer = self._inputs(tree, folder)
+            DvcStore(tree.root).bring(md5, remote=self.data_remotes.get(model))
+            failure = tree.room / "failure.json"
+            environment = {
+                "DVC_ROOT": str(tree.root),
+                "PATH": f"{tree.room / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+                "STELLWERK_FAILURE": str(failure),
+                "STELLWERK_MASKED": os.pathsep.join(map(str, masked)),
+            }
+            with captured(tree.room, "stellwerk", self.command, on_line) as lines:
+                self._reproduce(tree, folder, pointer, environment, lines)
+            return self._result(tree, folder)
+
+    def _inputs(self, tree: WorkTree, folder: str) -> tuple[str, str]:
+        """Check out what the stage reads; returns the hash of the training data and the path of its pointer."""
+        tree.check_out([folder])
+        tree.require([f"{folder}/dvc.yaml", f"{folder}/params.yaml"])
+        params = _yaml(tree.root / folder / "params.yaml", f"{folder}/params.yaml")
+        try:
+            code, requirements = params["model"]["code"], params["model"]["requirements"]
+            pointer = f"{params['data']['path']}.dvc"
+        except (KeyError, TypeError) as error:
+            raise StellwerkError(
+                f"{folder}/params.yaml has no {error}", where=f"{folder}/params.yaml", hint="run `stellwerk render`"
+            ) from error
+        tree.require([*code, *([requirements] if requirements else []), pointer])
+        try:
+            return str(_yaml(tree.root / pointer, pointer)["outs"][0]["md5"]), pointer
+        except (KeyError, IndexError, TypeError) as error:
+            raise StellwerkError(
+                f"{pointer} names no content", where=pointer, hint="take a snapshot: `stellwerk snapshot`"
+            ) from error
+
+    def _reproduce(
+        self, tree: WorkTree, folder: str, pointer: str, environment: Mapping[str, str], lines: Lines
+    ) -> None:
+        from dvc.exceptions import ReproductionError
+
+        with opened(tree.root, doing=f"run the stage of {folder}") as session, chdir(tree.root), _posix_shell():
+            repo = session.repo
+            try:
+                repo.checkout([pointer], force=True)
+                repo.reproduce(f"{folder}/dvc.yaml:train", single_item=True, interactive=False, run_env=environment)
+            except ReproductionError as error:
+                raise _failed(error, folder, environment["STELLWERK_FAILURE"], lines) from error
+            finally:
+                shutil.rmtree(repo.site_cache_dir, ignore_errors=True)
+
+    def _result(self, tree: WorkTree, folder: str) -> TrainingResult:
+        place = tree.root / folder
+        try:
+            locked = yaml.safe_load((place / "dvc.lock").read_bytes())["stages"]["train"]["outs"]
+            (package,) = [str(out["md5"]) for out in locked if out["path"] == "package"]
+            return TrainingResult(
+                report=json.loads((place / "training/report.json").read_bytes()),
+                profile=(place / "training/profile.json").read_text(encoding="utf-8"),
+                package_md5=package,
+                files={f"{folder}/{name}": (place / name).read_bytes() for name in COMMITTED},
+            )
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            raise StellwerkError(
+                f"the stage of {folder} ended well but left no usable result: {describe(error)}", where=folder
+            ) from error
+
+
+def _failed(error: Exception, folder: str, failure: str, lines: Lines) -> BaseException:
+    """What to raise for a stage that failed: its own words if it left any, else what can be known from outside."""
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    log = "\n".join(lines.last)
+    said = _said(failure)
+    if said:
+        return TrainingFailed(
+            str(said.get("message", "the model's code failed")),
+            kind=str(said.get("kind", "raised")),
+            log=str(said.get("log", log)),
+            where=folder,
+        )
+    cause = error.__cause__
+    if not isinstance(cause, StageCmdFailedError):
+        return StellwerkError(f"the stage of {folder} failed: {describe(cause or error)}", where=folder)
+    code = int(str(cause).rpartition(" ")[2])  # "failed to run: ..., exited with 137"
+    if code in INTERRUPTED:
+        return KeyboardInterrupt()
+    if code in KILLED:
+        return TrainingFailed("the training was killed from outside", kind="killed", log=log, where=folder)
+    return StellwerkError(
+        f"the stage of {folder} failed: {lines.last[-1] if lines.last else describe(cause)}",
+        where=folder,
+        hint=f"see what `dvc repro` says in {folder}",
+    )
+
+
+def _said(failure: str) -> dict[str, Any]:
+    try:
+        with open(failure, encoding="utf-8") as file:  # noqa: PTH123 - a path from the environment's text
+            said = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+@contextmanager
+def _posix_shell() -> Iterator[None]:
+    """DVC runs commands with $SHELL, which is `nologin` for a service's account."""
+    before = os.environ.get("SHELL")
+    os.environ["SHELL"] = "/bin/sh"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SHELL"]
+        else:
+            os.environ["SHELL"] = before
+
+
+def _yaml(file: Path, name: str) -> Any:
+    try:
+        return yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
+        raise StellwerkError(f"{name} is not YAML: {describe(error)}", where=name) from error
