@@ -22,7 +22,7 @@ from stellwerk.planning.rules import (
     route,
     thresholds,
 )
-from stellwerk.planning.rules.nearest import nearest
+from stellwerk.planning.rules.nearest import ValidNames
 
 if TYPE_CHECKING:
     from stellwerk.model.findings import Finding
@@ -47,5 +47,5 @@ def find_rule(rule_id: str) -> Rule:
     rules = {rule.id: rule for rule in ALL_RULES}
     wanted = rule_id.strip().upper()
     if wanted not in rules:
-        raise UsageError(f"there is no rule '{rule_id}'", hint=nearest(wanted, rules, otherwise="see docs/rules.md"))
+        raise UsageError(f"there is no rule '{rule_id}'", hint=ValidNames(rules).hint(wanted))
     return rules[wanted]

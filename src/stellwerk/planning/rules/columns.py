@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stellwerk.model.findings import Severity
-from stellwerk.planning.rules.nearest import nearest
+from stellwerk.planning.rules.nearest import ValidNames
 from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput, declared
 
 if TYPE_CHECKING:
@@ -67,13 +67,14 @@ def _unknown(given: RuleInput) -> Iterator[Problem]:
         if dataset.name in columns
         for column, keys in _model_uses(model)
     ]
+    valid = {name: ValidNames(known) for name, known in columns.items()}
     for dataset_name, column, keys in uses:
         if column not in columns[dataset_name]:
             yield Problem(
                 place=given.place(*keys),
                 message=f"dataset '{dataset_name}' declares no column '{column}'",
-                hint=nearest(
-                    column, columns[dataset_name], otherwise=f"add it to datasets.{dataset_name}.columns if it exists"
+                hint=valid[dataset_name].hint(
+                    column, otherwise=f"add it to datasets.{dataset_name}.columns if it exists"
                 ),
             )
 
@@ -107,7 +108,11 @@ def _named_after_target(given: RuleInput) -> Iterator[Problem]:
         target = model.target.casefold()
         for column, keys in _candidates(model, dataset):
             folded = column.casefold()
-            if folded != target and (folded.startswith(f"{target}_") or folded.endswith(f"_{target}")):
+            if (
+                target in folded
+                and folded != target
+                and (folded.startswith(f"{target}_") or folded.endswith(f"_{target}"))
+            ):
                 yield Problem(
                     place=given.place(*keys),
                     message=f"feature '{column}' is named after the target '{model.target}': it may hold the answer",

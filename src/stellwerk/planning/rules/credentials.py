@@ -18,31 +18,40 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 
+# What it is, the text it must contain, and its shape. Every shape starts with plain text, which makes searching quick.
 SHAPES = (
-    ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("a GitHub token", r"\bgh[pousr]_[A-Za-z0-9]{30,}\b|\bgithub_pat_[A-Za-z0-9_]{30,}\b"),
-    ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
-    ("a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    ("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}"),
-    ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    ("an address with a password", r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"),
+    ("an AWS access key", "AKIA", r"AKIA[0-9A-Z]{16}(?![0-9A-Z])"),
+    ("an AWS access key", "ASIA", r"ASIA[0-9A-Z]{16}(?![0-9A-Z])"),
+    ("a GitHub token", "gh", r"gh[pousr]_[A-Za-z0-9]{30,}"),
+    ("a GitHub token", "github_pat_", r"github_pat_[A-Za-z0-9_]{30,}"),
+    ("a GitLab token", "glpat-", r"glpat-[A-Za-z0-9_-]{20,}"),
+    ("a Slack token", "xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    ("a Google API key", "AIza", r"AIza[0-9A-Za-z_-]{35}"),
+    ("a private key", "PRIVATE KEY", r"PRIVATE KEY-----"),
+    ("an address with a password", "://", r"://[^\s/:@\"']*:[^\s/@\"']+@"),
 )
-SHAPE = re.compile("|".join(f"({shape})" for _, shape in SHAPES))
-KEY = re.compile(r"passw(or)?d|passphrase|secret|token|api_?key|access_?key|credential", re.IGNORECASE)
+KEY_WORDS = ("passw", "pwd", "passphrase", "secret", "token", "credential")
+KEY_WORDS += tuple(f"{word}{dash}key" for word in ("api", "access") for dash in ("", "_", "-"))
+KEY = re.compile("|".join(KEY_WORDS), re.IGNORECASE)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-SUSPICIOUS = re.compile(rf'{SHAPE.pattern}|"[^"]*(?:{KEY.pattern})[^"]*": "', re.IGNORECASE)
+JSON_KEY = re.compile(r'"([^"\\]*)": "')
 PLACEHOLDER = re.compile(r"\$\{?.*|<.*>|\*+|x+|\.\.\.|env:.*|secret:.*", re.IGNORECASE)
 LONG, BITS = 12, 3.0
 
 
 def secret_kind(key: str, text: str) -> str:
     """What the text seems to be ('' if it seems harmless); `key` is the key it stands under."""
-    match = SHAPE.search(text)
-    if match is not None and match.lastindex is not None:
-        return next(words for (words, _), part in zip(SHAPES, match.groups(), strict=True) if part is not None)
+    shaped = shape_of(text)
+    if shaped:
+        return shaped
     if KEY.search(key) and len(text) >= LONG and not PLACEHOLDER.fullmatch(text) and bits(text) >= BITS:
         return "a password or a token" if not text.isidentifier() or any(map(str.isdigit, text)) else ""
     return ""
+
+
+def shape_of(text: str) -> str:
+    """Which well-known secret the text holds, in words; '' if none."""
+    return next((words for words, part, shape in SHAPES if part in text and re.search(shape, text)), "")
 
 
 def bits(text: str) -> float:
@@ -64,11 +73,14 @@ def _texts(value: Json, keys: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 def _in_values(given: RuleInput) -> Iterator[Problem]:
     # One search over all the text is enough for nearly every project; only a hit is worth the walk.
-    if not SUSPICIOUS.search(json.dumps(given.declarations.value)):
+    text = json.dumps(given.declarations.value, ensure_ascii=False)
+    folded = text.lower()
+    keys_like_secrets = any(word in folded for word in KEY_WORDS) and any(map(KEY.search, set(JSON_KEY.findall(text))))
+    if not keys_like_secrets and not shape_of(text):
         return
-    for keys, text in _texts(dict(given.declarations.value), ()):
+    for keys, value in _texts(dict(given.declarations.value), ()):
         named = [key for key in keys if isinstance(key, str)]
-        kind = "" if _in_secrets(keys) else secret_kind(named[-1] if named else "", text)
+        kind = "" if _in_secrets(keys) else secret_kind(named[-1] if named else "", value)
         if kind:
             yield Problem(
                 place=given.place(*keys),
@@ -86,7 +98,7 @@ def _as_names(given: RuleInput) -> Iterator[Problem]:
     for environment in given.project.environments:
         for index, name in enumerate(environment.secrets):
             random = len(name) >= 20 and bits(name) >= 4.0 and any(map(str.islower, name))  # noqa: PLR2004
-            if SHAPE.search(name) or not NAME.fullmatch(name) or (random and any(map(str.isdigit, name))):
+            if shape_of(name) or not NAME.fullmatch(name) or (random and any(map(str.isdigit, name))):
                 yield Problem(
                     place=given.place("environments", environment.name, "secrets", index),
                     message="this looks like the value of a secret; here stands its name",

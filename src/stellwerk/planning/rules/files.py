@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stellwerk.model.findings import Place, Severity
-from stellwerk.planning.rules.nearest import nearest
+from stellwerk.planning.rules.nearest import ValidNames
 from stellwerk.planning.rules.paths import leaving
 from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from stellwerk.model.ports import Tree
 
+PLAIN = re.compile(r"(?:[\w.-]+==[\w.!+-]+\n)*")  # most files are nothing else
 PINNED = re.compile(r"===?\s*[^*\s,;]+\s*(;.*)?$|#sha256=|@[0-9a-f]{40}\b")
 HASHES = re.compile(r"\s*--hash[=\s]\S+")
 NOT_A_LIST = (".toml", ".lock", ".yaml", ".yml", ".json")
@@ -28,18 +29,21 @@ def _missing(given: RuleInput, uses: Iterator[tuple[str, tuple[str | int, ...]]]
     absent = [(path, keys) for path, keys in uses if posixpath.normpath(path) not in blobs and not leaving(path)]
     if not absent:
         return
-    folders = {folder for path in blobs for folder in _folders(path)}
+    files: dict[str, list[str]] = {}
+    for path in blobs:
+        files.setdefault(posixpath.dirname(path), []).append(path)
+    folders = {folder for path in files for folder in (path, *_folders(path))}
+    valid = {folder: ValidNames(names) for folder, names in files.items()}
     for path, keys in absent:
-        folder = posixpath.dirname(posixpath.normpath(path))
-        if posixpath.normpath(path) in folders and keys[-2:-1] == ("inputs",):
+        normal = posixpath.normpath(path)
+        if normal in folders and keys[-2:-1] == ("inputs",):
             continue
-        beside = [name for name in blobs if posixpath.dirname(name) == folder]
+        add = f"write it, or `git add {path}` if it is there"
+        beside = valid.get(posixpath.dirname(normal))
         yield Problem(
             place=given.place(*keys),
             message=f"{what} {path} is not in the repository",
-            hint=nearest(path, beside, otherwise=f"write it, or `git add {path}` if it is there")
-            if len(beside) > 1
-            else f"write it, or `git add {path}` if it is there",
+            hint=beside.close(path, otherwise=add) if beside is not None else add,
         )
 
 
@@ -79,6 +83,8 @@ def _missing_requirements(given: RuleInput) -> Iterator[Problem]:
 
 def unpinned(text: str) -> Iterator[tuple[int, str]]:
     """Line number (from 1) and requirement of each requirement that more than one version satisfies."""
+    if PLAIN.fullmatch(text):
+        return
     started, requirement = 0, ""
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = re.sub(r"(^|\s)#.*$", "", line).strip()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.model.declared import Owners
 from stellwerk.model.findings import Severity
-from stellwerk.planning.rules.nearest import nearest
+from stellwerk.planning.rules.nearest import ValidNames
 from stellwerk.planning.rules.rule import Problem, Rule, RuleInput, declared
 
 if TYPE_CHECKING:
@@ -45,12 +45,13 @@ def team_uses(given: RuleInput) -> Iterator[Use]:
 
 
 def _teams(given: RuleInput) -> Iterator[Problem]:
+    valid = ValidNames(given.teams)
     for team, keys in team_uses(given):
         if team not in given.teams:
             yield Problem(
                 place=given.place(*keys),
                 message=f"there is no team '{team}'",
-                hint=nearest(team, given.teams, otherwise=f"declare it: teams: {{{team}: {{contact: ...}}}}"),
+                hint=valid.hint(team, otherwise=f"declare it: teams: {{{team}: {{contact: ...}}}}"),
             )
 
 
@@ -65,14 +66,14 @@ def _datasets(given: RuleInput) -> Iterator[Problem]:
         for model in given.project.models
         if model.train is not None
     ]
+    valid = ValidNames(given.datasets)
     for dataset_name, keys in uses:
         if dataset_name not in given.datasets:
             yield Problem(
                 place=given.place(*keys),
                 message=f"there is no dataset '{dataset_name}'",
-                hint=nearest(
+                hint=valid.hint(
                     dataset_name,
-                    given.datasets,
                     otherwise=f"declare it: datasets: {{{dataset_name}: {{path: data/{dataset_name}.csv}}}}",
                 ),
             )
@@ -92,12 +93,13 @@ def _environment_uses(given: RuleInput) -> Iterator[Use]:
 
 
 def _environments(given: RuleInput) -> Iterator[Problem]:
+    valid = ValidNames(given.environments)
     for name, keys in _environment_uses(given):
         if name not in given.environments:
             yield Problem(
                 place=given.place(*keys),
                 message=f"there is no environment '{name}'",
-                hint=nearest(name, given.environments, otherwise=f"declare it in environments/{name}.yaml"),
+                hint=valid.hint(name, otherwise=f"declare it in environments/{name}.yaml"),
             )
 
 
@@ -113,14 +115,13 @@ def _classifications(given: RuleInput) -> Iterator[Problem]:
         for environment in given.project.environments
         for index, name in enumerate(environment.allows or ())
     ]
+    valid = ValidNames(ordered)
     for name, keys in uses:
         if name not in ordered:
             yield Problem(
                 place=given.place(*keys),
                 message=f"there is no classification '{name}'",
-                hint=nearest(
-                    name, ordered, otherwise=f"declare them, least sensitive first: classifications: [{name}]"
-                ),
+                hint=valid.hint(name, otherwise=f"declare them, least sensitive first: classifications: [{name}]"),
             )
 
 

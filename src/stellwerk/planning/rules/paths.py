@@ -107,7 +107,8 @@ def _through_symlinks(given: RuleInput) -> Iterator[Problem]:
 
 def _reserved(given: RuleInput) -> Iterator[Problem]:
     for path, keys in path_uses(given):
-        owner = RESERVED.get(posixpath.normpath(path).split("/")[0].casefold())
+        first = (posixpath.normpath(path) if "./" in path or "//" in path else path).partition("/")[0]
+        owner = RESERVED.get(first.casefold())
         if owner is not None:
             yield Problem(
                 place=given.place(*keys),

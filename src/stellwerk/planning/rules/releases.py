@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stellwerk.model.declared import Purpose
 from stellwerk.model.findings import Place, Severity
 from stellwerk.planning.policy import Route
-from stellwerk.planning.rules.nearest import nearest
+from stellwerk.planning.rules.nearest import ValidNames
 from stellwerk.planning.rules.release_examples import born, registry
 from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput, declared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from stellwerk.model.declared import Environment, Model
     from stellwerk.model.observed import Observed, Version
@@ -21,16 +22,16 @@ Named = tuple[str, str, "Release", Place]
 
 
 def _releases(given: RuleInput) -> Iterator[Named]:
-    """Every release as (environment, model, release, place), in the order of their names."""
+    """Every release as (environment, model, release, place)."""
     if given.observed is None:
         return
-    for (environment, model), release in sorted(given.observed.releases.items(), key=lambda item: item[0]):
+    for (environment, model), release in given.observed.releases.items():
         path = f"environments/{environment}/{model}.yaml"
-        yield environment, model, release, given.observed.release_places.get((environment, model), Place(path=path))
+        yield environment, model, release, given.observed.release_places.get((environment, model)) or Place(path=path)
 
 
-def _versions(observed: Observed, model: str) -> dict[int, Version]:
-    return dict(observed.models[model].versions) if model in observed.models else {}
+def _versions(observed: Observed, model: str) -> Mapping[int, Version]:
+    return observed.models[model].versions if model in observed.models else {}
 
 
 def _renamed(given: RuleInput) -> dict[str, str]:
@@ -51,22 +52,45 @@ def _unborn(given: RuleInput) -> Iterator[Problem]:
             )
 
 
-def _judging(route: Route, model: Model, environment: Environment) -> Environment | None:
-    """The nearest environment, this one included, that asks anything of a version before it is released here."""
-    chain = (environment, *route.ancestors(model, environment))
-    return next((item for item in chain if not route.policy(model, item).empty), None)
+class _Asking:
+    """Which environment on a model's way asks something of a version before it is released."""
+
+    __slots__ = ("_known", "_route")
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._known: dict[tuple[str, bool], bool] = {}
+
+    def before_release(self, model: Model, environment: Environment) -> Environment | None:
+        """The nearest one, the environment itself included."""
+        current: Environment | None = environment
+        walked: set[str] = set()
+        while current is not None and current.name not in walked:
+            if self._asks(model, current):
+                return current
+            walked.add(current.name)
+            current = self._route.before(model, current)
+        return None
+
+    def _asks(self, model: Model, environment: Environment) -> bool:
+        # A policy is a digest, too much for each of a thousand models. Only thresholds make one differ in this.
+        key = (environment.name, bool(model.thresholds))
+        if key not in self._known:
+            certain = environment.purpose is not Purpose.PRODUCTION or bool(environment.checks)
+            self._known[key] = certain or not self._route.policy(model, environment).empty
+        return self._known[key]
 
 
 def _unchecked(given: RuleInput) -> Iterator[Problem]:
     if given.observed is None:
         return
-    route = Route(given.project, given.observed.metric_code)
+    asking = _Asking(Route(given.project, given.observed.metric_code))
     for environment_name, name, release, place in _releases(given):
         model, environment = given.models.get(name), given.environments.get(environment_name)
         version = _versions(given.observed, name).get(release.version)
         if model is None or environment is None or version is None or release.withdrawn is not None:
             continue
-        judging = _judging(route, model, environment)
+        judging = asking.before_release(model, environment)
         verdict = version.verdicts.get(judging.name) if judging is not None else None
         if judging is not None and (verdict is None or not verdict.passed):
             what = "was never checked" if verdict is None else "did not pass its checks"
@@ -87,15 +111,15 @@ def _strangers(given: RuleInput) -> Iterator[Problem]:
             yield Problem(
                 place=place,
                 message=f"a release for the environment '{environment}', which is not declared",
-                hint=nearest(
-                    environment, given.environments, otherwise=f"declare it in environments/{environment}.yaml"
+                hint=ValidNames(given.environments).hint(
+                    environment, otherwise=f"declare it in environments/{environment}.yaml"
                 ),
             )
         elif name not in given.models and name not in given.observed.models and name not in renamed:
             yield Problem(
                 place=place,
                 message=f"a release of the model '{name}', which is not declared",
-                hint=nearest(name, given.models, otherwise="declare the model, or delete this file"),
+                hint=ValidNames(given.models).hint(name, otherwise="declare the model, or delete this file"),
             )
 
 

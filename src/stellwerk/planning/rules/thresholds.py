@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.metrics import catalogue
 from stellwerk.model.findings import Severity
-from stellwerk.planning.rules.nearest import nearest
+from stellwerk.planning.rules.nearest import ValidNames
 from stellwerk.planning.rules.rule import Problem, Rule, RuleInput, declared
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def _unknown(given: RuleInput) -> Iterator[Problem]:
         if not catalogue.known(threshold.metric) and not CUSTOM.fullmatch(threshold.metric)
     ]
     deciding = _deciding(given, {model.source for model, _ in unknown if model.source is not None})
+    valid = ValidNames(catalogue.names())
     for model, threshold in unknown:
         if model.source not in deciding:
             yield Problem(
                 place=given.place("models", model.name, "thresholds", threshold.metric),
                 message=f"there is no metric '{threshold.metric}'",
-                hint=nearest(
+                hint=valid.hint(
                     threshold.metric,
-                    catalogue.names(),
                     otherwise="write module:function for one of your own, or let decide() return it as a column",
                 ),
             )
