@@ -42,7 +42,8 @@ def dump(record: object) -> str:
 
 def decode(cls: type[T], value: Json, *, where: str) -> T:
     """Plain data as a record of that class. Raises RecordError that names the file and the key."""
-    return typing.cast("T", _decoder(cls)(value, where))
+    decoder: Decoder = _decoder(cls)  # type: ignore[arg-type]
+    return typing.cast("T", decoder(value, where))
 
 
 def _plain(value: Any) -> Any:
@@ -106,7 +107,7 @@ def _record_decoder(cls: type) -> Decoder:
 
 
 def _is_json(hint: Any) -> bool:
-    return hint == Json
+    return bool(hint == Json)
 
 
 def _required(field: Any, hint: Any) -> bool | None:

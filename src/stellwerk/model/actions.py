@@ -82,12 +82,17 @@ Action = Render | Snapshot | Train | Check | Promote | Deploy | Retire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line of a plan. `condition` is '' for certain, else what must pass first, in words."""
+    """One line of a plan. `condition` is '' for certain, else what must pass first, in words.
+
+    `key` names the step (`check:shoe-demand:regression`), `needs` the keys of the steps that must pass before it.
+    """
 
     action: Action
     reason: str
     condition: str = ""
     seconds: float | None = None  # estimated from recorded durations
+    key: str = ""
+    needs: tuple[str, ...] = ()
 
 
 class WaitKind(StrEnum):

@@ -36,11 +36,19 @@ class CodeFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedFile:
+    """A file where a rendered one belongs. `state`: ours | edited (our header, another content) | foreign."""
+
+    sha256: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """The state of one tree. `basis` is the commit it was read at ('' on an unborn branch).
 
     `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
-    `code` and `metric_code` by model; `generated` maps the path of a rendered file to its text.
+    `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there.
     `threshold_authors` maps a model to the git authors of its threshold lines, where four eyes are asked.
     """
 
@@ -51,6 +59,7 @@ class Observed:
     release_places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
     branches: Mapping[tuple[str, str], Release] = field(default_factory=dict)
     code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
-    generated: Mapping[str, str] = field(default_factory=dict)
+    metric_code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
+    generated: Mapping[str, GeneratedFile] = field(default_factory=dict)
     threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unreadable: tuple[tuple[str, str], ...] = ()  # (path, problem) of records that could not be read

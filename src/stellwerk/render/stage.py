@@ -36,7 +36,7 @@ def render_stage(model: Model, dataset: Dataset, code: tuple[str, ...], limits: 
     return {
         f"{folder}/.gitignore": sealed("/package\n/training\n"),
         f"{folder}/dvc.yaml": sealed(_dump({"stages": {"train": _stage(folder, dataset, files)}})),
-        f"{folder}/params.yaml": sealed(_dump(_params(model, dataset, tuple(sorted(set(code))), limits))),
+        f"{folder}/params.yaml": sealed(_dump(stage_values(model, dataset, tuple(sorted(set(code))), limits))),
     }
 
 
@@ -87,7 +87,7 @@ def _stage(folder: str, dataset: Dataset, files: tuple[str, ...]) -> dict[str, J
     }
 
 
-def _params(model: Model, dataset: Dataset, code: tuple[str, ...], limits: Limits) -> dict[str, Json]:
+def stage_values(model: Model, dataset: Dataset, code: tuple[str, ...], limits: Limits) -> dict[str, Json]:
     train = model.train
     assert train is not None  # noqa: S101 - render_stage refused it
     return {

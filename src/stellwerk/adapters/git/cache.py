@@ -1,0 +1,77 @@
+"""What was computed from a blob, kept in the git directory: one JSON file per kind, replaced atomically.
+
+Anything wrong with it (missing, damaged, read-only, of another version) only costs time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stellwerk import __version__
+
+if TYPE_CHECKING:
+    from stellwerk.model.declared import Json
+
+
+class BlobCache:
+    """Implements `model.ports.Cache`. `flush` keeps what was used in this run and forgets the rest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, dict[str, Json]] = {}
+        self._used: dict[str, dict[str, Json]] = {}
+        self._new: set[str] = set()
+
+    def get(self, kind: str, blob: str) -> Json:
+        if kind not in self._known:
+            self._known[kind] = self._load(kind)
+        value = self._known[kind].get(blob)
+        if value is not None:
+            self._used.setdefault(kind, {})[blob] = value
+        return value
+
+    def put(self, kind: str, blob: str, value: Json) -> None:
+        if blob.startswith("worktree:"):
+            return  # a changed file has no stable id
+        self._used.setdefault(kind, {})[blob] = value
+        self._new.add(kind)
+
+    def flush(self) -> None:
+        """Write what is new. A cache that cannot be written is no error."""
+        for kind in sorted(self._new):
+            kept = {**self._known.get(kind, {}), **self._used[kind]}
+            if len(kept) > 2 * len(self._used[kind]) + 1000:
+                kept = self._used[kind]
+            try:
+                self._write(kind, kept)
+            except OSError:
+                return
+        self._new.clear()
+
+    def _path(self, kind: str) -> Path:
+        return self.folder / f"{kind}.json"
+
+    def _load(self, kind: str) -> dict[str, Json]:
+        try:
+            with self._path(kind).open("rb") as file:
+                stored = json.load(file)
+            if stored["version"] == __version__ and isinstance(stored["blobs"], dict):
+                return dict(stored["blobs"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            pass
+        return {}
+
+    def _write(self, kind: str, blobs: dict[str, Json]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{kind}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump({"version": __version__, "blobs": blobs}, file, separators=(",", ":"), ensure_ascii=False)
+            Path(name).replace(self._path(kind))
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

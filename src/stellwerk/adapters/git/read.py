@@ -1,0 +1,261 @@
+"""Reading a repository in bulk: trees, heads, changed files. Takes no lock and writes nothing.
+
+Uses the git command directly: three short processes read a thousand models, and importing GitPython would cost more than
+all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stellwerk.errors import StellwerkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SYMLINK = "120000"
+SUBMODULE = "160000"
+
+
+class GitError(StellwerkError):
+    """A git command failed; the message is git's own last words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What is checked out. `branch` None: detached. `commit` None: unborn."""
+
+    branch: str | None
+    commit: str | None
+
+
+@dataclass(frozen=True)
+class GitReader:
+    """Runs git read commands in `root` with the environment given at the edge."""
+
+    root: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+    def run(self, *args: str, stdin: bytes | None = None, check: bool = True) -> bytes:
+        """The command's standard output. Raises GitError unless `check` is off (then b'' on failure)."""
+        environ = {**self.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                ["git", "-c", "core.quotepath=off", *args],
+                cwd=self.root,
+                env=environ,
+                input=stdin,
+                stdin=None if stdin is not None else subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise StellwerkError("git is not installed", hint="install git 2.38 or newer") from error
+        if done.returncode == 0:
+            return done.stdout
+        if not check:
+            return b""
+        raise GitError(_last_words(done.stderr), where=f"git {' '.join(args[:2])}")
+
+    def text(self, *args: str, check: bool = True) -> str:
+        return self.run(*args, check=check).decode("utf-8", "replace").strip()
+
+    @cached_property
+    def git_dir(self) -> Path:
+        """The git directory shared by all work trees of the repository."""
+        return (self.root / self.text("rev-parse", "--git-common-dir")).resolve()
+
+    def head(self) -> Head:
+        commit = self.text("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+        branch = self.text("symbolic-ref", "--quiet", "HEAD", check=False)
+        return Head(branch=branch.removeprefix("refs/heads/") or None, commit=commit or None)
+
+    def resolve(self, revision: str) -> str:
+        """The commit of a revision. Raises StellwerkError that says whether a shallow clone is to blame."""
+        commit = self.text(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", check=False
+        )
+        if commit:
+            return commit
+        hint = "use a branch, a tag or a commit of this repository"
+        if self.shallow:
+            hint = "this clone is shallow: git fetch --unshallow, then try again"
+        raise StellwerkError(f"there is no commit {revision!r} here", where=str(self.root), hint=hint)
+
+    @property
+    def shallow(self) -> bool:
+        return self.text("rev-parse", "--is-shallow-repository") == "true"
+
+    def commit_of(self, ref: str) -> str | None:
+        """The commit a full ref name points to, None where there is none."""
+        return (
+            self.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", check=False) or None
+        )
+
+    def ancestor(self, older: str, newer: str) -> bool:
+        done = subprocess.run(
+            ["git", "merge-base", "--is-ancestor", older, newer],
+            cwd=self.root,
+            env=dict(self.environ),
+            capture_output=True,
+            check=False,
+        )
+        return done.returncode == 0
+
+    def branches(self, prefix: str) -> Mapping[str, str]:
+        """Full ref name -> commit of every ref below the prefix."""
+        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", prefix).splitlines()
+        return {name: commit for name, _, commit in (line.rpartition(" ") for line in lines)}
+
+
+def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
+    """The repository `directory` is in. Raises StellwerkError for no repository, a bare one, or no work tree."""
+    if not directory.is_dir():
+        raise StellwerkError("there is no such folder", where=str(directory))
+    probe = GitReader(directory, environ)
+    if probe.text("rev-parse", "--is-bare-repository", check=False) == "true":
+        raise StellwerkError(
+            "this is a bare repository", where=str(directory), hint="clone it and run stellwerk in the clone"
+        )
+    top = probe.text("rev-parse", "--show-toplevel", check=False)
+    if not top:
+        raise StellwerkError(
+            "this is not a git repository", where=str(directory), hint="stellwerk init (it makes one), or -C DIR"
+        )
+    return GitReader(Path(top), environ)
+
+
+class CommitTree:
+    """The files of a commit. An unborn branch (`commit` None) has none."""
+
+    def __init__(self, reader: GitReader, commit: str | None) -> None:
+        self.reader = reader
+        self.commit = commit
+        self._blobs: dict[str, str] | None = None
+        self._links: frozenset[str] = frozenset()
+
+    def blobs(self) -> Mapping[str, str]:
+        if self._blobs is None:
+            self._blobs, links = {}, set()
+            listing = self.reader.run("ls-tree", "-r", "-z", "--full-tree", self.commit) if self.commit else b""
+            for entry in listing.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+                meta, _, path = entry.partition("\t")
+                mode, _, blob = meta.split(" ")
+                if mode == SYMLINK:
+                    links.add(path)
+                elif mode != SUBMODULE:
+                    self._blobs[path] = blob
+            self._links = frozenset(links)
+        return self._blobs
+
+    def symlinks(self) -> frozenset[str]:
+        self.blobs()
+        return self._links
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        blobs = self.blobs()
+        wanted = [path for path in paths if path in blobs]
+        contents = read_blobs(self.reader, {blobs[path] for path in wanted})
+        return {path: contents[blobs[path]] for path in wanted}
+
+
+class WorkTree:
+    """The files as they lie in the work tree: tracked ones and those not ignored."""
+
+    def __init__(self, reader: GitReader) -> None:
+        self.reader = reader
+        self._blobs: dict[str, str] | None = None
+        self._links: frozenset[str] = frozenset()
+        self.dirty: frozenset[str] = frozenset()
+
+    def blobs(self) -> Mapping[str, str]:
+        if self._blobs is not None:
+            return self._blobs
+        self._blobs, links = {}, set()
+        listing = self.reader.run("ls-files", "-s", "-z").decode("utf-8", "surrogateescape")
+        for entry in listing.split("\0")[:-1]:
+            meta, _, path = entry.partition("\t")
+            mode, blob, _stage = meta.split(" ")
+            if mode == SYMLINK:
+                links.add(path)
+            elif mode != SUBMODULE:
+                self._blobs[path] = blob
+        self.dirty = changed_paths(self.reader)
+        for path in self.dirty:
+            self._take_changed(path, links)
+        self._links = frozenset(links)
+        return self._blobs
+
+    def _take_changed(self, path: str, links: set[str]) -> None:
+        blobs = self._blobs if self._blobs is not None else {}
+        full = self.reader.root / path
+        blobs.pop(path, None)
+        links.discard(path)
+        if full.is_symlink():
+            links.add(path)
+        elif full.is_file():
+            stat = full.stat()
+            blobs[path] = f"worktree:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{path}"
+
+    def symlinks(self) -> frozenset[str]:
+        self.blobs()
+        return self._links
+
+    def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        blobs = self.blobs()
+        found = {}
+        for path in paths:
+            if path in blobs:
+                try:
+                    with open(os.path.join(self.reader.root, path), "rb") as file:  # noqa: PTH118, PTH123 pathlib costs 3x here
+                        found[path] = file.read()
+                except OSError:
+                    continue
+        return found
+
+
+def read_blobs(reader: GitReader, blobs: Iterable[str]) -> Mapping[str, bytes]:
+    """Blob id -> content, in one process. Raises GitError where an object is missing."""
+    wanted = sorted(blobs)
+    if not wanted:
+        return {}
+    output = reader.run("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in wanted).encode())
+    found, position = {}, 0
+    for blob in wanted:
+        end = output.index(b"\n", position)
+        header = output[position:end].split(b" ")
+        if len(header) != 3:  # noqa: PLR2004 "<id> <type> <size>", else "<id> missing"
+            raise GitError(
+                f"the object {blob} is missing",
+                where=str(reader.root),
+                hint="git fetch, or git fsck to see what is broken",
+            )
+        size = int(header[2])
+        found[blob] = output[end + 1 : end + 1 + size]
+        position = end + 1 + size + 1
+    return found
+
+
+def changed_paths(reader: GitReader) -> frozenset[str]:
+    """Paths whose work-tree content differs from the index or HEAD, untracked ones included."""
+    entries = iter(
+        reader.run("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=all")
+        .decode("utf-8", "surrogateescape")
+        .split("\0")[:-1]
+    )
+    changed = set()
+    for entry in entries:
+        changed.add(entry[3:])
+        if entry[0] in "RC":
+            changed.add(next(entries))
+    return frozenset(changed)
+
+
+def _last_words(stderr: bytes) -> str:
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "git failed and said nothing"

@@ -1,0 +1,135 @@
+"""People's decisions: load the committed state, decide, commit, push, and carry out what must not wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from stellwerk.app.run import catch_up
+from stellwerk.model.actions import Deploy, Plan
+from stellwerk.model.views import Decision
+from stellwerk.planning.plan import Scope
+from stellwerk.reconcile import decide
+from stellwerk.reconcile.loop import reconcile
+from stellwerk.reconcile.snapshot import take_snapshot
+from stellwerk.reconcile.world import Event, State, World
+
+if TYPE_CHECKING:
+    from stellwerk.app.session import Session
+    from stellwerk.app.workspace import Workspace
+
+Decide = Callable[[World, State], Decision]
+
+
+def _decide(workspace: Workspace, push: bool | None, make: Decide) -> tuple[Decision, Session]:
+    """Decide on the newest committed state and push the commit."""
+    loaded = workspace.loader.work_tree()
+    workspace.loader.refuse_mistakes(loaded)
+    session = workspace.session(loaded, push=push)
+    tip = catch_up(session, patient=True)
+    decision = make(session.world, workspace.loader.commit(tip).state)
+    pushed = session.publisher.push()
+    workspace.cache.flush()
+    return replace(decision, pushed=bool(pushed)), session
+
+
+def _deploy_now(workspace: Workspace, session: Session, model: str, environment: str, decision: Decision) -> Decision:
+    """Carry out the deployment a rollback or a withdrawal asks for, without waiting for the next run."""
+
+    def load(_: str | None) -> State:
+        return workspace.loader.commit(session.writer.tip()).state
+
+    def plan(state: State) -> Plan:
+        whole = workspace.plan_of(state, Scope(model=model, environment=environment))
+        return replace(whole, steps=tuple(step for step in whole.steps if isinstance(step.action, Deploy)))
+
+    def quiet(_: Event) -> None:
+        return None
+
+    outcome = reconcile(session.world, load, plan, quiet)
+    words = [done.summary for done in outcome.done] + [f"failed: {message}" for _, message, _ in outcome.problems]
+    following = "; ".join(words) or "nothing to deploy"
+    return replace(decision, pushed=decision.pushed or bool(outcome.pushed), next=following)
+
+
+def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | None) -> Decision:
+    """Take a new snapshot of a dataset now."""
+
+    def make(world: World, state: State) -> Decision:
+        summary, commit = take_snapshot(world, state, state.dataset(dataset), because, lambda _: None)
+        return Decision(
+            summary=summary, commit=commit, pushed=False, next="stellwerk plan" if commit else "nothing to do"
+        )
+
+    return _decide(workspace, push, make)[0]
+
+
+def promote(workspace: Workspace, model: str, environment: str, *, version: int | None, push: bool | None) -> Decision:
+    def make(world: World, state: State) -> Decision:
+        subject = decide.find_subject(state, model, environment)
+        return decide.promote_by_hand(world, state, subject, decide.wanted_version(state, subject, version))
+
+    return _decide(workspace, push, make)[0]
+
+
+def approve(
+    workspace: Workspace,
+    model: str,
+    environment: str,
+    *,
+    version: int | None,
+    because: str | None,
+    reject: bool,
+    by: str | None,
+    push: bool | None,
+) -> Decision:
+    def make(world: World, state: State) -> Decision:
+        subject = decide.find_subject(state, model, environment)
+        wanted = decide.wanted_version(state, subject, version)
+        return decide.approve(world, state, subject, wanted, by=by, because=because, reject=reject)
+
+    return _decide(workspace, push, make)[0]
+
+
+def hold(
+    workspace: Workspace,
+    model: str,
+    environment: str,
+    *,
+    because: str,
+    until: str | None,
+    end: bool,
+    push: bool | None,
+) -> Decision:
+    def make(world: World, state: State) -> Decision:
+        subject = decide.find_subject(state, model, environment)
+        return decide.hold(world, state, subject, because=because, until=until, end=end)
+
+    return _decide(workspace, push, make)[0]
+
+
+def rollback(
+    workspace: Workspace,
+    model: str,
+    environment: str,
+    *,
+    because: str,
+    version: int | None,
+    until: str | None,
+    push: bool | None,
+) -> Decision:
+    def make(world: World, state: State) -> Decision:
+        subject = decide.find_subject(state, model, environment)
+        return decide.rollback(world, state, subject, because=because, version=version, until=until)
+
+    decision, session = _decide(workspace, push, make)
+    return _deploy_now(workspace, session, model, environment, decision)
+
+
+def withdraw(workspace: Workspace, model: str, environment: str, *, because: str, push: bool | None) -> Decision:
+    def make(world: World, state: State) -> Decision:
+        return decide.withdraw(world, state, decide.find_subject(state, model, environment), because=because)
+
+    decision, session = _decide(workspace, push, make)
+    return _deploy_now(workspace, session, model, environment, decision)

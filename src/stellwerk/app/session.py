@@ -1,0 +1,149 @@
+"""The ports for writing, built for one repository and one ref."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stellwerk.adapters.dvc import DvcStore, DvcTrainer
+from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, find_remote
+from stellwerk.adapters.git.write import GitWriter, merge_branch, write_atomically
+from stellwerk.adapters.targets import target_for
+from stellwerk.app.state import Loaded, records_ref
+from stellwerk.errors import StellwerkError
+from stellwerk.model.ports import DeployRequest, Tree
+from stellwerk.reconcile.render import render_changes
+from stellwerk.reconcile.world import State, World, data_remote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stellwerk.app.workspace import Workspace
+    from stellwerk.model.actions import Render
+    from stellwerk.model.declared import Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The world to act in, with the writer and publisher behind it."""
+
+    world: World
+    writer: GitWriter
+    publisher: RemotePublisher
+    merges: str | None  # the commit of the branch that the records ref must contain
+
+
+def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> Session:
+    """Raises StellwerkError on a detached HEAD, and where `push` is asked for and there is no remote."""
+    head = workspace.reader.head()
+    ref = records_ref(loaded.declarations)
+    if ref is None and head.branch is None:
+        raise StellwerkError(
+            "HEAD is detached: there is no branch to commit to",
+            where=str(workspace.root),
+            hint="git switch BRANCH, then run it again",
+        )
+    writer = GitWriter(workspace.reader, ref or f"refs/heads/{head.branch}", workspace.actor)
+    remote = find_remote(workspace.reader, head.branch) if push is not False else None
+    if push and remote is None:
+        raise StellwerkError(
+            "there is no remote to push to", where=str(workspace.root), hint="git remote add origin URL, or --no-push"
+        )
+    publisher = RemotePublisher(writer, remote)
+    store = DvcStore(workspace.root)
+    world = World(
+        root=workspace.root,
+        commits=RefCommitter(writer),
+        publisher=publisher,
+        store=store,
+        trainer=partial(_trainer, workspace.root),
+        target=partial(target_for, root=workspace.root),
+        clock=workspace.clock,
+        actor=workspace.actor,
+        environ=workspace.environ,
+    )
+    merges = head.commit if ref is not None and head.branch is not None else None
+    return Session(world=world, writer=writer, publisher=publisher, merges=merges)
+
+
+def _trainer(root: Path, project: Project) -> DvcTrainer:
+    datasets = {dataset.name: dataset for dataset in project.datasets}
+    remotes = {
+        model.name: data_remote(project, datasets[model.train.data])
+        for model in project.models
+        if model.train and model.train.data in datasets
+    }
+    return DvcTrainer(root, data_remotes=remotes)
+
+
+def bring_up(session: Session) -> str | None:
+    """Finish what a killed run left, and let a records ref take the branch in; returns the tip."""
+    session.writer.finish_sync()
+    if session.merges is not None:
+        return merge_branch(
+            session.writer, session.merges, "merge: the branch into the records\n\nStellwerk-Action: merge\n"
+        )
+    return session.writer.tip()
+
+
+def refuse_uncommitted(workspace: Workspace, loaded: Loaded) -> None:
+    """Reconcile works on commits: uncommitted changes of what it reads are an error that names them."""
+    from stellwerk.adapters.git.read import changed_paths
+
+    changed = changed_paths(workspace.reader)
+    inputs = set(loaded.declarations.files)
+    inputs |= {file.path for files in loaded.state.observed.code.values() for file in files}
+    inputs |= {pointer.place for pointer in loaded.state.observed.pointers.values()}
+    inputs |= {f"environments/{environment}/{model}.yaml" for environment, model in loaded.state.observed.releases}
+    dirty = sorted(inputs & changed)
+    if dirty:
+        named = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")  # noqa: PLR2004
+        raise StellwerkError(
+            f"uncommitted changes: {named}",
+            where=str(workspace.root),
+            hint="reconcile works on commits: git add and git commit them first, or git stash",
+        )
+
+
+def probe(state: State, root: Path) -> dict[tuple[str, str], str]:
+    """What the targets say they run, by (environment, model)."""
+    seen = {}
+    for (environment_name, name), release in sorted(state.observed.releases.items()):
+        environments = {item.name: item for item in state.project.environments}
+        environment = environments.get(environment_name)
+        if environment is None or environment.deploy is None:
+            continue
+        request = DeployRequest(
+            model=name,
+            environment=environment_name,
+            target=environment.deploy,
+            version=release.version,
+            package=None,
+            sha256=None,
+        )
+        try:
+            running = target_for(environment.deploy, root=root).running(request)
+        except StellwerkError as error:
+            seen[environment_name, name] = f"cannot tell: {error.message}"
+            continue
+        facts = state.observed.models.get(name)
+        versions = facts.versions if facts else {}
+        found = [str(number) for number, item in versions.items() if item.record.package.sha256 == running]
+        if running is None:
+            seen[environment_name, name] = "nothing runs"
+        else:
+            seen[environment_name, name] = f"runs v{found[-1]}" if found else f"runs an unknown package {running[:12]}"
+    return seen
+
+
+def write_rendered(root: Path, tree: Tree, renders: tuple[Render, ...]) -> None:
+    """Bring generated files into the work tree, each atomically."""
+    changes: dict[str, bytes | None] = {}
+    for action in renders:
+        changes |= render_changes(action, tree)
+    for path, content in changes.items():
+        if content is None:
+            (root / path).unlink(missing_ok=True)
+        else:
+            write_atomically(root / path, content)

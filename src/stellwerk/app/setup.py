@@ -1,0 +1,130 @@
+"""`stellwerk init`: a git repository, DVC, and a first mlops.yaml. Asks nothing, overwrites nothing, safe twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stellwerk.adapters.dvc import init_dvc
+from stellwerk.adapters.git.write import write_atomically
+from stellwerk.errors import StellwerkError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIRST = """\
+# yaml-language-server: $schema={schema}
+#
+# What this project wants: its data, its models, and how good they must be. `stellwerk plan` shows what that means,
+# `stellwerk reconcile` makes it so. Every part is optional until it is declared.
+version: 1
+
+{datasets}
+{models}
+"""
+DATASETS = """\
+datasets: {}
+  # customers:
+  #   path: data/customers.csv
+"""
+MODELS = """\
+models: {}
+  # churn:
+  #   source: churn.py        # defines train(frame) -> model
+  #   target: churned
+  #   train: {data: customers}
+"""
+IGNORED = ("/deployed/",)
+
+
+def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tuple[str, ...], str]:  # noqa: ARG001 the CLI asks
+    """Returns (what was made or changed, the next step in words)."""
+    made: list[str] = []
+    directory.mkdir(parents=True, exist_ok=True)
+    root = _repository(directory, environ, made)
+    made += init_dvc(root)
+    if not (root / "mlops.yaml").exists():
+        write_atomically(root / "mlops.yaml", _first_declaration(root).encode())
+        made.append("mlops.yaml")
+    if _ignore(root):
+        made.append(".gitignore")
+    if "mlops.yaml" in made:
+        step = (
+            "declare a dataset and a model in mlops.yaml, then: git add -A && git commit -m 'Start' && stellwerk plan"
+        )
+    elif made:
+        step = "git add -A && git commit -m 'Set up stellwerk' && stellwerk plan"
+    else:
+        step = "stellwerk plan"
+    return tuple(made), step
+
+
+def _repository(directory: Path, environ: Mapping[str, str], made: list[str]) -> Path:
+    environment = {**environ, "LC_ALL": "C"}
+    try:
+        top = subprocess.run(
+            ["git", "rev-parse", "--show-toplevel"],
+            cwd=directory,
+            env=environment,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+    except FileNotFoundError as error:
+        raise StellwerkError("git is not installed", hint="install git 2.38 or newer") from error
+    if top.returncode == 0 and top.stdout.strip():
+        return Path(top.stdout.strip())
+    if "bare" in top.stderr or "work tree" in top.stderr:
+        raise StellwerkError(
+            "this is a bare repository", where=str(directory), hint="clone it and run init in the clone"
+        )
+    done = subprocess.run(
+        ["git", "init", "--quiet", "--initial-branch=main"],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if done.returncode:
+        raise StellwerkError(f"git init failed: {done.stderr.strip()}", where=str(directory))
+    made.append(".git")
+    return directory.resolve()
+
+
+def _first_declaration(root: Path) -> str:
+    """A starting point: CSV files that lie in data/ are declared as datasets."""
+    found = sorted(path for path in (root / "data").glob("*.csv")) if (root / "data").is_dir() else []
+    datasets = DATASETS
+    if found:
+        lines = [f"  {_name(path)}:\n    path: data/{path.name}" for path in found]
+        datasets = "datasets:\n" + "\n".join(lines) + "\n"
+    return FIRST.format(schema=_schema_path(root), datasets=datasets, models=MODELS)
+
+
+def _schema_path(root: Path) -> str:
+    """Where editors find the schema: beside the project, else in the installed package."""
+    if (root / "schemas" / "mlops.schema.json").exists():
+        return "schemas/mlops.schema.json"
+    import stellwerk
+
+    installed = Path(stellwerk.__file__).resolve().parent / "schemas"
+    folder = installed if installed.is_dir() else Path(stellwerk.__file__).resolve().parents[2] / "schemas"
+    return os.fspath(folder / "mlops.schema.json")
+
+
+def _name(path: Path) -> str:
+    return "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in path.stem)
+
+
+def _ignore(root: Path) -> bool:
+    file = root / ".gitignore"
+    present = file.read_text(encoding="utf-8") if file.exists() else ""
+    missing = [line for line in IGNORED if line not in present.splitlines()]
+    if not missing:
+        return False
+    gap = "" if not present or present.endswith("\n") else "\n"
+    write_atomically(file, f"{present}{gap}{''.join(line + chr(10) for line in missing)}".encode())
+    return True

@@ -1,0 +1,190 @@
+"""Load one state of the repository: declarations, rules, records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stellwerk.adapters.git.merged import MergedTree
+from stellwerk.adapters.git.read import CommitTree, GitReader, WorkTree
+from stellwerk.declarations.compose import Declarations, load_declarations
+from stellwerk.declarations.document import load_document
+from stellwerk.declarations.records import RecordError, decode
+from stellwerk.model.findings import DeclarationsError, Finding, Severity
+from stellwerk.model.records import Release
+from stellwerk.planning.gates import Gates
+from stellwerk.planning.observe import observe
+from stellwerk.planning.policy import Route
+from stellwerk.reconcile.world import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stellwerk.adapters.git.cache import BlobCache
+    from stellwerk.model.observed import Observed
+    from stellwerk.model.ports import Clock, Tree
+
+PROMOTIONS = "refs/heads/stellwerk/promote/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A state with what is needed to speak of its declarations."""
+
+    state: State
+    declarations: Declarations
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loader:
+    """Loads states of one repository."""
+
+    reader: GitReader
+    cache: BlobCache
+    clock: Clock
+
+    def work_tree(self) -> Loaded:
+        """The files as they lie here, with the records that are committed."""
+        head = self.reader.head().commit
+        tree = WorkTree(self.reader)
+        declarations, findings = self._declared(tree)
+        ref = records_ref(declarations)
+        tip = self.reader.commit_of(ref) if ref else head
+        declared: Tree = tree
+        if ref and tip and head and tip != head:
+            declared = MergedTree(tree, self.reader, head=head, other=tip)
+        recorded = CommitTree(self.reader, tip or head)
+        return self._load(declared, recorded, tip or head or "", declarations, findings)
+
+    def commit(self, commit: str | None) -> Loaded:
+        """A commit and nothing else."""
+        tree = CommitTree(self.reader, commit)
+        declarations, findings = self._declared(tree)
+        return self._load(tree, tree, commit or "", declarations, findings)
+
+    def _declared(self, tree: Tree) -> tuple[Declarations, tuple[Finding, ...]]:
+        declarations, findings = load_declarations(tree, cache=self.cache)
+        if declarations is None:
+            raise DeclarationsError(findings, self.sources(tree, findings))
+        return declarations, findings
+
+    def _load(
+        self, declared: Tree, recorded: Tree, basis: str, declarations: Declarations, findings: tuple[Finding, ...]
+    ) -> Loaded:
+        project, branches = declarations.project, self._branches()
+        observed = observe(project, declared, recorded, cache=self.cache, basis=basis, branches=branches)
+        authors = self._threshold_authors(declarations, observed, basis)
+        if authors:
+            from dataclasses import replace
+
+            observed = replace(observed, threshold_authors=authors)
+        gates = Gates(project, observed, Route(project, observed.metric_code), self.clock.now())
+        state = State(project=project, observed=observed, gates=gates, tree=declared)
+        return Loaded(state=state, declarations=declarations, findings=findings)
+
+    def judged(self, loaded: Loaded, base: Declarations | None = None) -> tuple[Finding, ...]:
+        """All findings of a state, the rules' included."""
+        from stellwerk.planning.rules import check_rules
+        from stellwerk.planning.rules.rule import RuleInput
+
+        given = RuleInput(
+            declarations=loaded.declarations, base=base, observed=loaded.state.observed, tree=loaded.state.tree
+        )
+        found = {*loaded.findings, *check_rules(given)}
+        return tuple(sorted(found, key=lambda finding: (finding.place, finding.rule, finding.message)))
+
+    def refuse_mistakes(self, loaded: Loaded) -> None:
+        """Raises DeclarationsError with every finding where one of them is an error."""
+        findings = self.judged(loaded)
+        if any(finding.severity is Severity.ERROR for finding in findings):
+            errors = tuple(finding for finding in findings if finding.severity is Severity.ERROR)
+            raise DeclarationsError(errors, self.sources(loaded.state.tree, errors))
+
+    @staticmethod
+    def sources(tree: Tree, findings: tuple[Finding, ...]) -> dict[str, str]:
+        """The text of every file a finding is in."""
+        contents = tree.read(sorted({finding.place.path for finding in findings}))
+        return {path: content.decode("utf-8", "replace") for path, content in contents.items()}
+
+    def _branches(self) -> Mapping[tuple[str, str], Release]:
+        """The releases that open promotion branches propose, by (environment, model)."""
+        found = {}
+        for ref, commit in self.reader.branches(PROMOTIONS).items():
+            environment, _, model = ref.removeprefix(PROMOTIONS).partition("/")
+            path = f"environments/{environment}/{model}.yaml"
+            content = CommitTree(self.reader, commit).read([path]).get(path)
+            document = load_document(path, content)[0] if content is not None else None
+            if document is not None:
+                try:
+                    found[environment, model] = decode(Release, document.value, where=path)
+                except RecordError:
+                    continue
+        return found
+
+    def _threshold_authors(
+        self, declarations: Declarations, observed: Observed, basis: str
+    ) -> dict[str, tuple[str, ...]]:
+        """Who wrote the lines of the thresholds, for models whose candidate waits where four eyes are asked."""
+        from stellwerk.planning.candidate import find_candidate
+        from stellwerk.planning.gates import matches
+
+        project = declarations.project
+        found: dict[str, tuple[str, ...]] = {}
+        asking = [item for item in project.environments if any(rule.four_eyes for rule in item.approval)]
+        if not asking or not basis:
+            return found
+        for model in project.models:
+            if model.train is None or not model.thresholds:
+                continue
+            candidate = find_candidate(model, observed)
+            for environment in asking:
+                release = observed.releases.get((environment.name, model.name))
+                pending = candidate.number is not None and (release is None or release.version != candidate.number)
+                if pending and any(matches(rule.when, model, candidate.trigger) for rule in environment.approval):
+                    found[model.name] = self._authors(declarations, model.name, basis)
+        return found
+
+    def _authors(self, declarations: Declarations, model: str, basis: str) -> tuple[str, ...]:
+        """The git authors of every line of the model's thresholds, as `Name <email>`."""
+        lines: dict[str, set[int]] = {}
+        for keys in threshold_keys(declarations, model):
+            place = declarations.key_place(*keys)
+            lines.setdefault(place.path, set()).add(place.line)
+            value = declarations.place(*keys)
+            lines.setdefault(value.path, set()).add(value.line)
+        authors = set()
+        for path, numbers in sorted(lines.items()):
+            ranges = [f"-L{number},{number}" for number in sorted(numbers)]
+            output = self.reader.text("blame", "--line-porcelain", *ranges, basis, "--", path, check=False)
+            name = ""
+            for line in output.splitlines():
+                if line.startswith("author "):
+                    name = line.removeprefix("author ")
+                elif line.startswith("author-mail "):
+                    authors.add(f"{name} {line.removeprefix('author-mail ')}")
+        return tuple(sorted(authors))
+
+
+def threshold_keys(declarations: Declarations, model: str) -> list[tuple[str | int, ...]]:
+    """Every key path below the model's thresholds, those that `defaults` give included."""
+    found: list[tuple[str | int, ...]] = []
+    models = declarations.value.get("models")
+    defaults = declarations.value.get("defaults")
+    own = models.get(model) if isinstance(models, dict) else None
+    for value in (defaults, own):
+        thresholds = value.get("thresholds") if isinstance(value, dict) else None
+        if isinstance(thresholds, dict):
+            for metric, bounds in thresholds.items():
+                found.append(("models", model, "thresholds", metric))
+                if isinstance(bounds, dict):
+                    found += [("models", model, "thresholds", metric, key) for key in bounds]
+    return found
+
+
+def records_ref(declarations: Declarations) -> str | None:
+    """The full name of the declared records ref."""
+    ref = declarations.project.records.ref
+    if ref is None or ref.startswith("refs/"):
+        return ref
+    return f"refs/heads/{ref}"

@@ -1,0 +1,261 @@
+"""One repository and what can be done with it; every command of the CLI is a method here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from stellwerk.adapters.git.cache import BlobCache
+from stellwerk.adapters.git.read import CommitTree, GitReader, open_reader
+from stellwerk.app.state import Loaded, Loader
+from stellwerk.errors import StellwerkError
+from stellwerk.model.actions import Plan, Render
+from stellwerk.model.ports import Actor, Clock
+from stellwerk.planning.plan import Scope, make_plan, plan_renders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from stellwerk.app.session import Session
+    from stellwerk.model.findings import Finding
+    from stellwerk.model.records import CheckResult
+    from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Status, VersionDiff
+    from stellwerk.reconcile.world import Event, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileRequest:
+    """What a person or a job asks of a reconcile. `push` None: push where the branch has a remote."""
+
+    plan_text: str | None = None
+    model: str | None = None
+    environment: str | None = None
+    push: bool | None = None
+    confirm_trainings: int | None = None
+    confirm_removals: int | None = None
+    retry: bool = False
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A repository, the clock and the process environment, all given at the edge."""
+
+    reader: GitReader
+    environ: Mapping[str, str]
+    clock: Clock
+
+    @classmethod
+    def open(cls, directory: Path, *, environ: Mapping[str, str], clock: Clock | None = None) -> Workspace:
+        """The repository `directory` is in. Raises StellwerkError where there is none."""
+        return cls(open_reader(directory, environ), environ, clock or Clock(now=time.time))
+
+    @property
+    def root(self) -> Path:
+        return self.reader.root
+
+    @cached_property
+    def cache(self) -> BlobCache:
+        return BlobCache(self.reader.git_dir / "stellwerk" / "cache")
+
+    @cached_property
+    def loader(self) -> Loader:
+        return Loader(reader=self.reader, cache=self.cache, clock=self.clock)
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who git says we are; the CI run from its usual variables."""
+        ident = self.reader.text("var", "GIT_AUTHOR_IDENT", check=False)
+        name, _, rest = ident.partition(" <")
+        if not rest:
+            raise StellwerkError(
+                "git does not know who you are",
+                where=str(self.root),
+                hint='git config user.name "Ada Example" && git config user.email ada@example.com',
+            )
+        return Actor(name=name, email=rest.partition(">")[0], run=_run(self.environ))
+
+    def validate(self, *, base: str | None) -> tuple[tuple[Finding, ...], dict[str, str]]:
+        """Every finding of the work tree, and the text of the files they are in."""
+        from stellwerk.model.findings import DeclarationsError
+
+        try:
+            loaded = self.loader.work_tree()
+        except DeclarationsError as error:
+            return error.findings, dict(error.sources)
+        before = None
+        if base is not None:
+            from stellwerk.declarations.compose import load_declarations
+
+            commit = self.reader.resolve(base)
+            before, _ = load_declarations(CommitTree(self.reader, commit), cache=self.cache)
+        findings = self.loader.judged(loaded, before)
+        self.cache.flush()
+        return findings, self.loader.sources(loaded.state.tree, findings)
+
+    def plan(
+        self,
+        *,
+        at: str | None,
+        model: str | None,
+        environment: str | None,
+        confirm_trainings: int | None = None,
+        confirm_removals: int | None = None,
+    ) -> Plan:
+        """What reconcile would do. Writes nothing but its cache."""
+        loaded = self._observe(at)
+        self.loader.refuse_mistakes(loaded)
+        scope = Scope(model=model, environment=environment, trainings=confirm_trainings, removals=confirm_removals)
+        plan = self.plan_of(loaded.state, scope)
+        self.cache.flush()
+        return plan
+
+    def plan_of(self, state: State, scope: Scope) -> Plan:
+        """The plan of a state. Raises StellwerkError where the scope names what is not declared."""
+        if scope.model is not None and scope.model not in {name for _, name in state.observed.releases}:
+            state.model(scope.model)
+        if scope.environment is not None:
+            state.environment(scope.environment)
+        return make_plan(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=scope)
+
+    def _observe(self, at: str | None = None) -> Loaded:
+        return self.loader.work_tree() if at is None else self.loader.commit(self.reader.resolve(at))
+
+    def status(self, *, live: bool) -> Status:
+        """Models × environments as recorded; with `live` what targets say they run."""
+        from stellwerk.planning.explain import status
+
+        loaded = self._observe()
+        self.loader.refuse_mistakes(loaded)
+        plan = self.plan_of(loaded.state, Scope())
+        seen = {}
+        if live:
+            from stellwerk.app.session import probe
+
+            seen = probe(loaded.state, self.root)
+        self.cache.flush()
+        return status(loaded.state.project, loaded.state.observed, loaded.state.gates, plan, seen)
+
+    def why(self, model: str, environment: str | None) -> tuple[Explanation, ...]:
+        """Every condition of the model's way into one or each environment."""
+        from stellwerk.planning.explain import explain
+
+        loaded = self._observe()
+        self.loader.refuse_mistakes(loaded)
+        state = loaded.state
+        declared = state.model(model)
+        wanted = [state.environment(environment)] if environment else list(state.gates.route.of(declared))
+        plan = self.plan_of(state, Scope(model=model))
+        self.cache.flush()
+        return tuple(explain(declared, item, state.observed, state.gates, plan) for item in wanted)
+
+    def diff(self, left: str, right: str) -> VersionDiff:
+        """What differs between two versions, named `model@number`."""
+        from stellwerk.app.history import version_diff
+
+        return version_diff(self._observe().state, self.reader, left, right)
+
+    def log(self, model: str, *, limit: int) -> tuple[HistoryEntry, ...]:
+        """The decisions about a model, newest first."""
+        from stellwerk.app.history import history
+
+        return history(self._observe().state, self.reader, model, limit)
+
+    def render(self, *, check: bool, force: tuple[str, ...]) -> tuple[Render, ...]:
+        """Write the generated files into the work tree (people commit them); with `check` only say which differ."""
+        from stellwerk.app.session import write_rendered
+
+        loaded = self._observe()
+        self.loader.refuse_mistakes(loaded)
+        state = loaded.state
+        unknown = sorted(set(force) - set(state.observed.generated))
+        if unknown:
+            raise StellwerkError(
+                "this is not a generated file", where=unknown[0], hint="stellwerk render --check names them"
+            )
+        steps, waits = plan_renders(state.project, state.observed, cache=self.cache, force=force)
+        renders = tuple(step.action for step in steps if isinstance(step.action, Render))
+        if waits and not check:
+            raise StellwerkError(waits[0].reason, hint=waits[0].unblock)
+        if not check:
+            write_rendered(self.root, state.tree, renders)
+        self.cache.flush()
+        return renders
+
+    def check(self, model: str, environment: str | None, on_line: Callable[[str], None]) -> tuple[CheckResult, ...]:
+        """Train and judge what lies in the work tree; commit nothing."""
+        from stellwerk.app.trial import try_out
+
+        loaded = self._observe()
+        self.loader.refuse_mistakes(loaded)
+        return try_out(self.session(loaded, push=False), loaded.state, model, environment, on_line)
+
+    def reconcile(self, request: ReconcileRequest, on_event: Callable[[Event], None]) -> Outcome:
+        """Make what is declared true, one commit per action."""
+        from stellwerk.app.run import run_reconcile
+
+        return run_reconcile(self, request, on_event)
+
+    def session(self, loaded: Loaded, *, push: bool | None) -> Session:
+        """The ports for writing."""
+        from stellwerk.app.session import open_session
+
+        return open_session(self, loaded, push=push)
+
+    def snapshot(self, dataset: str, *, because: str, push: bool | None) -> Decision:
+        from stellwerk.app.decisions import snapshot
+
+        return snapshot(self, dataset, because=because, push=push)
+
+    def promote(self, model: str, environment: str, *, version: int | None, push: bool | None) -> Decision:
+        from stellwerk.app.decisions import promote
+
+        return promote(self, model, environment, version=version, push=push)
+
+    def approve(
+        self,
+        model: str,
+        environment: str,
+        *,
+        version: int | None,
+        because: str | None,
+        reject: bool,
+        by: str | None,
+        push: bool | None,
+    ) -> Decision:
+        from stellwerk.app.decisions import approve
+
+        return approve(self, model, environment, version=version, because=because, reject=reject, by=by, push=push)
+
+    def hold(
+        self, model: str, environment: str, *, because: str, until: str | None, release: bool, push: bool | None
+    ) -> Decision:
+        from stellwerk.app.decisions import hold
+
+        return hold(self, model, environment, because=because, until=until, end=release, push=push)
+
+    def rollback(
+        self, model: str, environment: str, *, because: str, version: int | None, until: str | None, push: bool | None
+    ) -> Decision:
+        from stellwerk.app.decisions import rollback
+
+        return rollback(self, model, environment, because=because, version=version, until=until, push=push)
+
+    def withdraw(self, model: str, environment: str, *, because: str, push: bool | None) -> Decision:
+        from stellwerk.app.decisions import withdraw
+
+        return withdraw(self, model, environment, because=because, push=push)
+
+
+def _run(environ: Mapping[str, str]) -> str | None:
+    """The CI run this is part of."""
+    if environ.get("STELLWERK_RUN"):
+        return environ["STELLWERK_RUN"]
+    if environ.get("GITHUB_RUN_ID"):
+        attempt = environ.get("GITHUB_RUN_ATTEMPT", "1")
+        return (
+            f"github:{environ.get('GITHUB_REPOSITORY', '')}/actions/runs/{environ['GITHUB_RUN_ID']}/attempts/{attempt}"
+        )
+    return None

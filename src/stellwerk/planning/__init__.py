@@ -1,0 +1,1 @@
+"""Deciding, without touching the world: (declared, observed, now) -> plan."""

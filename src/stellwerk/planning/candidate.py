@@ -1,0 +1,85 @@
+"""Which version a model's declarations and data ask for now, or what a training would be made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stellwerk.model.observed import ModelFacts, Observed, Version
+from stellwerk.planning.fingerprint import changed_parts, fingerprint, fingerprint_parts, only_data_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stellwerk.model.declared import Json, Model
+    from stellwerk.model.records import Incident
+
+NO_FACTS = ModelFacts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What a model wants to be. `fingerprint` None: its data has no snapshot yet. `version` None: not born."""
+
+    model: Model
+    facts: ModelFacts
+    parts: Mapping[str, Json]
+    fingerprint: str | None
+    version: Version | None
+    parent: Version | None
+    missing: tuple[str, ...]  # code files that are not there
+    failure: Incident | None
+
+    @property
+    def number(self) -> int | None:
+        return self.version.record.number if self.version else None
+
+    @property
+    def trigger(self) -> str:
+        """Why this version exists: `retrain` when only the data differ from its parent, else `change`."""
+        if self.version:
+            return self.version.record.trigger
+        retrain = self.parent is not None and only_data_changed(self.parent.record.parts, self.parts)
+        return "retrain" if retrain else "change"
+
+    @property
+    def reason(self) -> str:
+        """In words, why a training is needed."""
+        if self.parent is None:
+            return "first version"
+        changes = changed_parts(self.parent.record.parts, self.parts)
+        return "; ".join(changes[:3]) + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")  # noqa: PLR2004
+
+
+def facts_of(model: Model, observed: Observed) -> ModelFacts:
+    """The registry's facts of a model; of its previous name while the rename is not carried out."""
+    found = observed.models.get(model.name)
+    if found is None and model.previously:
+        found = observed.models.get(model.previously)
+    return found or NO_FACTS
+
+
+def find_candidate(model: Model, observed: Observed) -> Candidate:
+    """The version with the current fingerprint, whatever its number. The model must have `train`."""
+    if model.train is None:
+        raise ValueError(model.name)
+    facts = facts_of(model, observed)
+    pointer = observed.pointers.get(model.train.data)
+    code = observed.code.get(model.name, ())
+    parts = fingerprint_parts(model, code, pointer.md5 if pointer else "")
+    wanted = fingerprint(parts) if pointer else None
+    versions = sorted(facts.versions.values(), key=lambda item: item.record.number)
+    same = [item for item in versions if item.record.fingerprint == wanted]
+    failures = [
+        item for item in facts.incidents if item.kind == "training-failed" and item.open and item.fingerprint == wanted
+    ]
+    return Candidate(
+        model=model,
+        facts=facts,
+        parts=parts,
+        fingerprint=wanted,
+        version=same[-1] if same else None,
+        parent=versions[-1] if versions else None,
+        missing=tuple(file.path for file in code if not file.digest),
+        failure=failures[-1] if failures else None,
+    )

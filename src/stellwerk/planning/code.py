@@ -1,0 +1,215 @@
+"""What a model's code is: its source, what that imports inside the repository, and its declared inputs."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import hashlib
+import io
+import posixpath
+import tokenize
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stellwerk.model.observed import CodeFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from stellwerk.model.declared import Json, Model
+    from stellwerk.model.ports import Cache, Tree
+
+KIND = "code-1"
+_FSTRING_START = getattr(tokenize, "FSTRING_START", -1)
+_FSTRING_END = getattr(tokenize, "FSTRING_END", -1)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file's digest, and what it imports: (level, module, names)."""
+
+    digest: str
+    imports: tuple[tuple[int, str, tuple[str, ...]], ...]
+
+
+class CodeReader:
+    """Reads code files of one tree, each at most once, through the cache."""
+
+    def __init__(self, tree: Tree, cache: Cache) -> None:
+        self.tree = tree
+        self.cache = cache
+        self._facts: dict[str, FileFacts] = {}
+
+    def load(self, paths: Iterable[str]) -> None:
+        """Take the facts of many files at once: from the cache, the rest read in bulk."""
+        blobs, missing = self.tree.blobs(), []
+        for path in paths:
+            if path in self._facts or path not in blobs:
+                continue
+            stored = self.cache.get(KIND, f"{blobs[path]}:{posixpath.splitext(path)[1]}")
+            if isinstance(stored, list):
+                self._facts[path] = _from_json(stored)
+            else:
+                missing.append(path)
+        for path, content in self.tree.read(missing).items():
+            facts = file_facts(path, content)
+            self._facts[path] = facts
+            if not blobs[path].startswith("worktree:"):
+                self.cache.put(KIND, f"{blobs[path]}:{posixpath.splitext(path)[1]}", _to_json(facts))
+
+    def facts(self, path: str) -> FileFacts | None:
+        if path not in self._facts:
+            self.load([path])
+        return self._facts.get(path)
+
+
+def _to_json(facts: FileFacts) -> Json:
+    return [facts.digest, [[level, module, list(names)] for level, module, names in facts.imports]]
+
+
+def _from_json(stored: list[Json]) -> FileFacts:
+    digest, imports = stored
+    made = tuple((item[0], item[1], tuple(item[2])) for item in imports)  # type: ignore[union-attr,index,arg-type]
+    return FileFacts(str(digest), made)  # type: ignore[arg-type]
+
+
+def file_facts(path: str, content: bytes) -> FileFacts:
+    """Digest and imports of one file. Python is digested without comments and blank lines, the rest as it is."""
+    if not path.endswith(".py"):
+        return FileFacts(hashlib.sha256(content).hexdigest(), ())
+    normal = normal_form(content)
+    return FileFacts(hashlib.sha256(normal).hexdigest(), imports_of(content))
+
+
+def normal_form(source: bytes) -> bytes:
+    """Python source without comments, blank lines, trailing blanks and Windows line ends; strings stay as they are.
+
+    Works on the text and not on the syntax tree, so that the digest is the same in every Python release. Source that does
+    not tokenize is returned unchanged.
+    """
+    try:
+        text = source.decode("utf-8-sig").replace("\r\n", "\n")
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (UnicodeDecodeError, tokenize.TokenError, SyntaxError):
+        return source
+    lines = text.split("\n")
+    inside: set[int] = set()  # lines whose end lies inside a string
+    starts: list[int] = []
+    for token in tokens:
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column]
+        elif token.type == tokenize.STRING:
+            inside.update(range(token.start[0], token.end[0]))
+        elif token.type == _FSTRING_START:
+            starts.append(token.start[0])
+        elif token.type == _FSTRING_END:
+            inside.update(range(starts.pop(), token.end[0]))
+    kept = []
+    for number, line in enumerate(lines, start=1):
+        if number in inside:
+            kept.append(line)
+        elif number - 1 in inside or line.strip():
+            kept.append(line.rstrip())
+    return "\n".join(kept).encode()
+
+
+def imports_of(source: bytes) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
+    """The import statements anywhere in the source; () where it does not parse (training will say so)."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    found: set[tuple[int, str, tuple[str, ...]]] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update((0, alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.level, node.module or "", tuple(alias.name for alias in node.names)))
+    return tuple(sorted(found))
+
+
+def code_files(model: Model, reader: CodeReader) -> tuple[CodeFile, ...]:
+    """Every file of the model's code, sorted by path. A named file that is not there has the digest ''."""
+    blobs = reader.tree.blobs()
+    paths: dict[str, None] = {}
+    if model.source:
+        _follow(model.source, posixpath.dirname(model.source), reader, paths)
+    for pattern in model.inputs:
+        for path in match_inputs(pattern, blobs):
+            paths.setdefault(path)
+    if model.requirements:
+        paths.setdefault(model.requirements)
+    files = []
+    for path in sorted(paths):
+        facts = reader.facts(path)
+        files.append(CodeFile(path=path, digest=facts.digest if facts else ""))
+    return tuple(files)
+
+
+def match_inputs(pattern: str, blobs: Mapping[str, str]) -> tuple[str, ...]:
+    """The files an `inputs` entry names: itself, a folder's files, or a glob's; itself where none is there."""
+    if pattern in blobs:
+        return (pattern,)
+    if any(sign in pattern for sign in "*?["):
+        matched = tuple(sorted(fnmatch.filter(blobs, pattern)))
+    else:
+        folder = pattern.rstrip("/") + "/"
+        matched = tuple(sorted(path for path in blobs if path.startswith(folder)))
+    return matched or (pattern,)
+
+
+def metric_files(model: Model, reader: CodeReader) -> tuple[CodeFile, ...]:
+    """The files of the custom metrics (`module:function`) that the model's thresholds name."""
+    paths: dict[str, None] = {}
+    home = posixpath.dirname(model.source or "")
+    for threshold in model.thresholds:
+        module, colon, _ = threshold.metric.partition(":")
+        if colon:
+            for path in _candidates(0, module, (), home, home):
+                if path in reader.tree.blobs():
+                    _follow(path, home, reader, paths)
+    made = ((path, reader.facts(path)) for path in sorted(paths))
+    return tuple(CodeFile(path=path, digest=facts.digest if facts else "") for path, facts in made)
+
+
+def _follow(path: str, home: str, reader: CodeReader, paths: dict[str, None]) -> None:
+    """Add the file and, recursively, what it imports inside the repository."""
+    waiting = [path]
+    blobs = reader.tree.blobs()
+    while waiting:
+        current = waiting.pop()
+        if current in paths:
+            continue
+        paths[current] = None
+        facts = reader.facts(current)
+        if facts is None:
+            continue
+        for level, module, names in facts.imports:
+            waiting.extend(
+                candidate
+                for candidate in _candidates(level, module, names, home, posixpath.dirname(current))
+                if candidate in blobs and candidate not in paths
+            )
+
+
+def _candidates(level: int, module: str, names: tuple[str, ...], home: str, folder: str) -> Iterable[str]:
+    """Where an import may live: beside the source, or from the repository's root; packages' __init__ included."""
+    parts = module.split(".") if module else []
+    if level:
+        base = folder
+        for _ in range(level - 1):
+            base = posixpath.dirname(base)
+        bases = [base]
+    else:
+        bases = [home, ""]
+    for base in dict.fromkeys(bases):
+        for depth in range(1, len(parts)):
+            yield posixpath.join(base, *parts[:depth], "__init__.py")
+        stem = posixpath.join(base, *parts)
+        if parts:
+            yield f"{stem}.py"
+        yield posixpath.join(stem, "__init__.py")
+        for name in names:
+            yield posixpath.join(stem, f"{name}.py")
+            yield posixpath.join(stem, name, "__init__.py")

@@ -1,0 +1,199 @@
+"""(declared, observed, now) -> plan. Pure and sorted: the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from stellwerk.model.actions import Plan, Render, Retire, Snapshot, Step, Train, Wait, WaitKind
+from stellwerk.model.declared import Dataset, Model, Project
+from stellwerk.planning.candidate import find_candidate
+from stellwerk.planning.gates import Gates
+from stellwerk.planning.plan_route import plan_route
+from stellwerk.planning.policy import Route
+from stellwerk.render.stage import GENERATED, render_stage
+
+if TYPE_CHECKING:
+    from stellwerk.model.observed import Observed
+    from stellwerk.model.ports import Cache
+
+WANTED = "wanted-1"
+REMOVALS = 3  # more than this, and more than a quarter of what is released, needs a confirmation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a plan is asked about and what was confirmed."""
+
+    model: str | None = None
+    environment: str | None = None
+    trainings: int | None = None
+    removals: int | None = None
+    retry: bool = False
+    force: tuple[str, ...] = ()
+
+
+def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope) -> Plan:
+    """Everything that must be done, in order, and everything that waits. `now`: seconds since the epoch, UTC."""
+    route = Route(project, observed.metric_code)
+    gates = Gates(project, observed, route, now)
+    datasets = {dataset.name: dataset for dataset in project.datasets}
+    steps, waits = plan_renders(project, observed, cache=cache, force=scope.force)
+    snapshots = {name for name in sorted(datasets) if name not in observed.pointers}
+    steps += [
+        Step(action=Snapshot(dataset=name), reason="it has no snapshot yet", key=f"snapshot:{name}")
+        for name in sorted(snapshots)
+    ]
+    retired, held = _plan_retirements(project, observed, scope)
+    steps += retired
+    waits += held
+    for model in project.models:
+        if model.train is None or model.train.data not in datasets:
+            continue
+        part = plan_route(
+            find_candidate(model, observed), gates, snapshot=model.train.data in snapshots, retry=scope.retry
+        )
+        steps += part.steps
+        waits += part.waits
+    steps, waits = _cap_trainings(project, steps, waits, scope)
+    return _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
+
+
+def plan_renders(
+    project: Project, observed: Observed, *, cache: Cache, force: tuple[str, ...] = ()
+) -> tuple[list[Step], list[Wait]]:
+    """The generated files that are missing, outdated, renamed or no longer wanted; hand-edited ones wait."""
+    datasets = {dataset.name: dataset for dataset in project.datasets}
+    steps: list[Step] = []
+    waits: list[Wait] = []
+    wanted_paths: set[str] = set()
+    for model in project.models:
+        if model.train is None or model.train.data not in datasets:
+            continue
+        if model.previously and model.previously in observed.models and model.name not in observed.models:
+            action = Render(
+                path=f"registry/{model.name}", text=None, model=model.name, rename_from=f"registry/{model.previously}"
+            )
+            reason = f"{model.previously} is called {model.name} now (previously)"
+            steps.append(Step(action=action, reason=reason, key=f"render:registry/{model.name}"))
+        wanted = _wanted_digests(model, datasets[model.train.data], observed, project, cache)
+        wanted_paths.update(wanted)
+        for path, digest in sorted(wanted.items()):
+            present = observed.generated.get(path)
+            if present and present.sha256 == digest:
+                continue
+            if present and present.state != "ours" and path not in force:
+                words = "was edited by hand" if present.state == "edited" else "is not ours"
+                waits.append(
+                    Wait(
+                        kind=WaitKind.EDITED,
+                        model=model.name,
+                        reason=f"{path} {words} and differs from what would be rendered",
+                        unblock=f"stellwerk render --force {path}, or undo the edit",
+                    )
+                )
+                continue
+            text = _render(model, datasets[model.train.data], observed, project)[path]
+            action = Render(path=path, text=text, model=model.name, new=present is None)
+            reason = "not there yet" if present is None else "what is declared changed"
+            steps.append(Step(action=action, reason=reason, key=f"render:{path}"))
+    for path, present in sorted(observed.generated.items()):
+        if path not in wanted_paths and present.state == "ours":
+            action = Render(path=path, text=None, model=path.split("/")[1])
+            steps.append(Step(action=action, reason="its model is not declared any more", key=f"render:{path}"))
+    return steps, waits
+
+
+def _render(model: Model, dataset: Dataset, observed: Observed, project: Project) -> dict[str, str]:
+    code = tuple(file.path for file in observed.code.get(model.name, ()))
+    return dict(render_stage(model, dataset, code, project.limits))
+
+
+def _wanted_digests(
+    model: Model, dataset: Dataset, observed: Observed, project: Project, cache: Cache
+) -> dict[str, str]:
+    """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
+    slim = replace(model, owners=Project().owners, thresholds=(), checks=(), description=None, risk=None)
+    inputs = repr(
+        (slim, dataset.name, dataset.path, dataset.format, dataset.time, dataset.key, project.limits.min_group)
+    )
+    paths = repr([file.path for file in observed.code.get(model.name, ())])
+    key = hashlib.sha256(f"{inputs}{paths}{GENERATED}".encode("utf-8", "surrogatepass")).hexdigest()
+    stored = cache.get(WANTED, key)
+    if isinstance(stored, dict):
+        return {str(path): str(digest) for path, digest in stored.items()}
+    texts = _render(model, dataset, observed, project)
+    digests = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
+    cache.put(WANTED, key, dict(digests))
+    return digests
+
+
+def _plan_retirements(project: Project, observed: Observed, scope: Scope) -> tuple[list[Step], list[Wait]]:
+    known = {model.name for model in project.models} | {model.previously for model in project.models}
+    gone = sorted((model, environment) for environment, model in observed.releases if model not in known)
+    models = {model for model, _ in gone}
+    released = {model for _, model in observed.releases}
+    if len(models) > REMOVALS and len(models) * 4 > len(released) and (scope.removals or 0) < len(models):
+        wait = Wait(
+            kind=WaitKind.CONFIRMATION,
+            reason=f"{len(models)} of {len(released)} released models are no longer declared: {', '.join(sorted(models)[:5])}",
+            unblock=f"if that is meant: stellwerk reconcile --confirm-removals {len(models)}",
+        )
+        return [], [wait]
+    steps = []
+    for model, environment in gone:
+        version = observed.releases[environment, model].version
+        action = Retire(model=model, environment=environment, version=version)
+        steps.append(Step(action=action, reason="it is not declared any more", key=f"retire:{model}:{environment}"))
+    return steps, []
+
+
+def _cap_trainings(
+    project: Project, steps: list[Step], waits: list[Wait], scope: Scope
+) -> tuple[list[Step], list[Wait]]:
+    """More trainings than `limits.trainings` wait for a confirmation, with all that depends on them."""
+    trainings = [step for step in steps if isinstance(step.action, Train)]
+    if len(trainings) <= project.limits.trainings or (scope.trainings or 0) >= len(trainings):
+        return steps, waits
+    known = [step.seconds for step in trainings if step.seconds is not None]
+    minutes = sum(known) / len(known) * len(trainings) / 60 if known else None
+    estimate = f", about {max(1, round(minutes))} minutes" if minutes is not None else ""
+    wait = Wait(
+        kind=WaitKind.CONFIRMATION,
+        reason=f"{len(trainings)} trainings in one plan{estimate}; limits.trainings is {project.limits.trainings}",
+        unblock=f"if that is meant: stellwerk reconcile --confirm-trainings {len(trainings)}",
+    )
+    return _without(steps, {step.key for step in trainings}), [*waits, wait]
+
+
+def _scoped(project: Project, plan: Plan, scope: Scope) -> Plan:
+    """The part of a plan a person asked about; steps that need a step left out are left out too."""
+    if scope.model is None and scope.environment is None:
+        return plan
+    data = {model.train.data for model in project.models if model.name == scope.model and model.train}
+    dropped = set()
+    for step in plan.steps:
+        action = step.action
+        model, environment = getattr(action, "model", None), getattr(action, "environment", None)
+        other = scope.model is not None and model != scope.model
+        if isinstance(action, Snapshot):
+            other = scope.model is not None and action.dataset not in data
+        if other or (scope.environment is not None and environment != scope.environment):
+            dropped.add(step.key)
+    waits = tuple(
+        wait
+        for wait in plan.waits
+        if (scope.model is None or wait.model in (None, scope.model))
+        and (scope.environment is None or wait.environment in (None, scope.environment))
+    )
+    return Plan(basis=plan.basis, steps=tuple(_without(list(plan.steps), dropped)), waits=waits)
+
+
+def _without(steps: list[Step], dropped: set[str]) -> list[Step]:
+    """The steps that remain when some are dropped, with everything that needs them."""
+    gone = set(dropped)
+    for step in steps:
+        if gone.intersection(step.needs):
+            gone.add(step.key)
+    return [step for step in steps if step.key not in gone]

@@ -1,0 +1,308 @@
+"""Judge a version in one environment from its digest-checked package, and record the verdict."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stellwerk.declarations.records import dump
+from stellwerk.errors import StellwerkError
+from stellwerk.model.declared import CommandCheck, Dataset, Environment, Model
+from stellwerk.model.records import CheckResult, Incident, Verdict, VersionRecord
+from stellwerk.model.views import Done
+from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
+from stellwerk.reconcile.messages import check_lines, message
+from stellwerk.reconcile.world import PACKAGES, State, World, data_remote, dataset_for
+from stellwerk.training.develop import check_source
+from stellwerk.training.evaluate import Contender, EvaluationRequest, command_check, evaluate, function_check
+
+if TYPE_CHECKING:
+    from stellwerk.model.actions import Check, Step
+    from stellwerk.model.observed import Version
+
+Lines = Callable[[str], None]
+
+
+def check(world: World, state: State, step: Step, action: Check, on_line: Lines) -> Done:
+    """Carry out a planned check: judge, write the verdict (and an incident where what runs is violated), commit."""
+    model, environment = state.model(action.model), state.environment(action.environment)
+    if action.version is None:
+        raise ValueError(step.key)
+    version = state.version(model, action.version)
+    policy = state.gates.route.policy(model, environment)
+    verdict = judge(world, state, model, environment, version, champion=action.champion, on_line=on_line)
+    name, number = model.name, version.record.number
+    path = f"registry/{name}/{number}/verdicts/{environment.name}.yaml"
+    changes: dict[str, bytes | None] = {path: dump(verdict).encode()}
+    word = "passed" if verdict.passed else "failed"
+    summary = f"check: {name} v{number} {word} in {environment.name}"
+    body = f"because: {step.reason}\n{check_lines(verdict.checks)}"
+    if verdict.champion:
+        body += f"\ncompared with champion v{verdict.champion} on the same {verdict.rows} rows"
+    if not verdict.passed and policy.measures:
+        incident = _violation(world, state, model, verdict)
+        if incident is not None:
+            changes[f"registry/{name}/incidents/{incident.number:04d}.yaml"] = dump(incident).encode()
+            body += f"\nincident {incident.number:04d}: {incident.summary}; tell {incident.notify or 'the owner'}"
+    text = message(summary, body, world.actor, action="check", model=name, version=number, environment=environment.name)
+    commit = world.commits.commit(changes, text)
+    return Done(step=step, summary=summary, commit=commit, passed=verdict.passed, detail=check_lines(verdict.checks))
+
+
+def judge(
+    world: World,
+    state: State,
+    model: Model,
+    environment: Environment,
+    version: Version,
+    *,
+    champion: int | None,
+    on_line: Lines,
+) -> Verdict:
+    """Run every check the environment asks for; nothing is written."""
+    policy, record = state.gates.route.policy(model, environment), version.record
+    results: list[CheckResult] = []
+    measured: dict[str, Any] = {}
+    if policy.source:
+        results += source_checks(world, state, model, environment, on_line)
+    with tempfile.TemporaryDirectory(prefix="stellwerk-check-") as name:
+        room = Path(name)
+        on_line(f"fetching the package of v{record.number}")
+        world.store.fetch(record.package.md5, room / "package", remote=PACKAGES)
+        if policy.function:
+            results += _function(world, state, model, environment, record, room / "package")
+        if policy.measures:
+            challenger = _contender(world, state, version, room / "package", room / "challenger-data")
+            rival = None
+            if champion is not None:
+                rival_version = state.version(model, champion)
+                on_line(f"fetching the package of champion v{champion}")
+                world.store.fetch(rival_version.record.package.md5, room / "champion", remote=PACKAGES)
+                rival = _contender(world, state, rival_version, room / "champion", room / "champion-data")
+            on_line(f"measuring v{record.number} in {environment.name}")
+            evaluation = evaluate(_request(world, state, model, environment, challenger, rival))
+            results += evaluation.checks
+            measured = {"rows": evaluation.rows, "excluded": evaluation.excluded, "difference": evaluation.difference}
+        results += _commands(world, environment, policy, room / "package", record)
+    return Verdict(
+        model=model.name,
+        version=record.number,
+        environment=environment.name,
+        key=verdict_key(record, policy),
+        package=record.package.sha256,
+        policy=policy.digest,
+        evaluation=evaluation_digest(record, policy),
+        passed=all(result.passed for result in results),
+        checks=tuple(results),
+        at=world.now(),
+        actor=str(world.actor),
+        champion=champion if policy.measures else None,
+        run=world.actor.run,
+        **measured,
+    )
+
+
+def judge_source(
+    world: World, state: State, model: Model, on_line: Lines
+) -> list[tuple[Environment, tuple[CheckResult, ...]]]:
+    """The development checks of every such environment on the model's route, before a version exists."""
+    found = []
+    for environment in state.gates.route.of(model):
+        policy = state.gates.route.policy(model, environment)
+        if policy.source:
+            results = source_checks(world, state, model, environment, on_line)
+            results += _commands(world, environment, policy, None, None)
+            found.append((environment, tuple(results)))
+    return found
+
+
+def source_verdict(
+    world: World,
+    state: State,
+    model: Model,
+    environment: Environment,
+    record: VersionRecord,
+    checks: tuple[CheckResult, ...],
+) -> Verdict:
+    """The development checks as a verdict of the version they let be born."""
+    policy = state.gates.route.policy(model, environment)
+    return Verdict(
+        model=model.name,
+        version=record.number,
+        environment=environment.name,
+        key=verdict_key(record, policy),
+        package=record.package.sha256,
+        policy=policy.digest,
+        evaluation=evaluation_digest(record, policy),
+        passed=all(check.passed for check in checks),
+        checks=checks,
+        at=world.now(),
+        actor=str(world.actor),
+        run=world.actor.run,
+    )
+
+
+def source_checks(
+    world: World, state: State, model: Model, environment: Environment, on_line: Lines
+) -> list[CheckResult]:
+    """Unit tests and a smoke training on data the environment may see."""
+    on_line(f"checking the source of {model.name} in {environment.name}")
+    dataset = dataset_for(state, model, environment)
+    with tempfile.TemporaryDirectory(prefix="stellwerk-source-") as room:
+        rows = _rows(world, state, dataset, Path(room)) if dataset else None
+        return list(
+            check_source(
+                world.root,
+                stage_params(state, model),
+                rows_file=rows,
+                folder=f"models/{model.name}",
+                masked=world.masked,
+                environ=world.environ,
+            )
+        )
+
+
+def stage_params(state: State, model: Model) -> Mapping[str, Any]:
+    """The resolved values of the model's training, as `params.yaml` has them."""
+    from stellwerk.render.stage import stage_values
+
+    if model.train is None:
+        raise StellwerkError(f"{model.name} declares no `train`", hint="add `train: {data: DATASET}`")
+    code = tuple(file.path for file in state.observed.code.get(model.name, ()))
+    return stage_values(model, state.dataset(model.train.data), code, state.project.limits)
+
+
+def _rows(world: World, state: State, dataset: Dataset, room: Path) -> Path | None:
+    """The dataset's current snapshot as a file in `room`; None where it has none."""
+    pointer = state.observed.pointers.get(dataset.name)
+    if pointer is None:
+        return None
+    file = room / f"{dataset.name}.{dataset.format}"
+    world.store.fetch(pointer.md5, file, remote=data_remote(state.project, dataset))
+    return file
+
+
+def _function(
+    world: World, state: State, model: Model, environment: Environment, record: VersionRecord, package: Path
+) -> list[CheckResult]:
+    dataset = dataset_for(state, model, environment)
+    with tempfile.TemporaryDirectory(prefix="stellwerk-rows-") as room:
+        rows = _rows(world, state, dataset, Path(room)) if dataset else None
+        if rows is None:
+            words = f"no data that {environment.name} may see has a snapshot; declare a stand_in"
+            return [CheckResult(name="function", passed=False, detail=words)]
+        return list(
+            function_check(
+                package,
+                sha256=record.package.sha256,
+                rows_file=rows,
+                root=world.root,
+                masked=world.masked,
+                environ=world.environ,
+            )
+        )
+
+
+def judge_with(
+    world: World,
+    state: State,
+    model: Model,
+    environment: Environment,
+    record: VersionRecord,
+    *,
+    package: Path,
+    snapshot: Path,
+    on_line: Lines,
+) -> list[CheckResult]:
+    """The checks of a package that is not in the registry, against the released version where one is compared."""
+    policy = state.gates.route.policy(model, environment)
+    results: list[CheckResult] = []
+    if policy.function:
+        results += _function(world, state, model, environment, record, package)
+    if policy.measures:
+        champion = state.gates.champion(state.case(model, environment, None), environment)
+        with tempfile.TemporaryDirectory(prefix="stellwerk-check-") as name:
+            rival = None
+            if champion is not None:
+                version = state.version(model, champion)
+                on_line(f"fetching the package of champion v{champion}")
+                world.store.fetch(version.record.package.md5, Path(name) / "champion", remote=PACKAGES)
+                rival = _contender(world, state, version, Path(name) / "champion", Path(name) / "champion-data")
+            challenger = Contender(package=package, record=record, snapshot=snapshot)
+            on_line(f"measuring as {environment.name} would")
+            results += evaluate(_request(world, state, model, environment, challenger, rival)).checks
+    return results
+
+
+def _request(
+    world: World,
+    state: State,
+    model: Model,
+    environment: Environment,
+    challenger: Contender,
+    champion: Contender | None,
+) -> EvaluationRequest:
+    return EvaluationRequest(
+        challenger=challenger,
+        champion=champion,
+        thresholds=state.gates.route.policy(model, environment).thresholds,
+        min_group=state.project.limits.min_group,
+        root=world.root,
+        masked=world.masked,
+        metric_code=tuple(file.path for file in state.observed.metric_code.get(model.name, ())),
+        environ=world.environ,
+    )
+
+
+def _contender(world: World, state: State, version: Version, package: Path, data: Path) -> Contender:
+    record = version.record
+    known = {dataset.name: dataset for dataset in state.project.datasets}
+    dataset = known.get(record.data.dataset)
+    remote = data_remote(state.project, dataset) if dataset else None
+    if not data.exists():
+        world.store.fetch(record.data.md5, data, remote=remote)
+    return Contender(package=package, record=record, snapshot=data)
+
+
+def _commands(
+    world: World, environment: Environment, policy: Policy, package: Path | None, record: VersionRecord | None
+) -> list[CheckResult]:
+    variables = {"STELLWERK_ENVIRONMENT": environment.name}
+    if package is not None and record is not None:
+        variables |= {
+            "STELLWERK_PACKAGE": str(package),
+            "STELLWERK_SHA256": record.package.sha256,
+            "STELLWERK_MODEL": record.model,
+            "STELLWERK_VERSION": str(record.number),
+        }
+    asked = list(policy.commands)
+    asked += [CommandCheck(name=f"control {item.name}", command=item.check or "") for item in policy.controls]
+    return [command_check(item, root=world.root, variables=variables, environ=world.environ) for item in asked]
+
+
+def _violation(world: World, state: State, model: Model, verdict: Verdict) -> Incident | None:
+    """The incident of a released version that no longer meets its thresholds; None for a mere candidate."""
+    facts = state.facts(model)
+    running = [
+        environment
+        for (environment, name), release in sorted(state.observed.releases.items())
+        if name == model.name and release.version == verdict.version and not release.withdrawn
+    ]
+    if not running:
+        return None
+    failed = ", ".join(sorted({check.name for check in verdict.checks if not check.passed}))
+    return Incident(
+        model=model.name,
+        number=max((item.number for item in facts.incidents), default=0) + 1,
+        kind="threshold-violated",
+        summary=f"v{verdict.version} runs in {', '.join(running)} and violates {failed}",
+        at=verdict.at,
+        actor=verdict.actor,
+        version=verdict.version,
+        environment=running[0],
+        notify=model.owners.monitors or model.owners.accountable,
+        evidence=tuple(check_lines(verdict.checks).splitlines()),
+        run=verdict.run,
+    )

@@ -1,0 +1,139 @@
+"""Give birth to a version: the development checks, the DVC stage, the packages remote, then one commit with the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stellwerk.declarations.records import decode, dump
+from stellwerk.errors import TrainingFailed
+from stellwerk.model.records import Incident, VersionRecord
+from stellwerk.model.views import Done
+from stellwerk.planning.candidate import Candidate, find_candidate
+from stellwerk.reconcile.check import judge_source
+from stellwerk.reconcile.messages import check_lines, message, number
+from stellwerk.reconcile.world import PACKAGES, State, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from stellwerk.model.actions import Step
+    from stellwerk.model.declared import Model
+    from stellwerk.model.ports import TrainingResult
+
+LOG_LINES = 30
+
+
+def train(world: World, state: State, step: Step, model: Model, on_line: Callable[[str], None]) -> Done:
+    """Train the model's current candidate and record the version, or record the failure against its fingerprint."""
+    candidate = find_candidate(model, state.observed)
+    sources = judge_source(world, state, model, on_line)
+    failed = [check for _, checks in sources for check in checks if not check.passed]
+    if failed:
+        text = "; ".join(f"{check.name}: {check.detail}" for check in failed[:3])
+        return _record_failure(world, step, candidate, f"development checks failed: {text}", check_lines(tuple(failed)))
+    tip = world.commits.tip()
+    try:
+        result = world.trainer(state.project).train(model.name, commit=tip or "HEAD", on_line=on_line)
+    except TrainingFailed as error:
+        return _record_failure(world, step, candidate, f"{error.message}", error.log)
+    on_line("pushing the package")
+    world.store.push([result.package_md5], remote=PACKAGES)
+    record = _record(world, state, candidate, result)
+    home = f"registry/{model.name}/{record.number}"
+    changes: dict[str, bytes | None] = {
+        f"{home}/version.yaml": dump(record).encode(),
+        f"{home}/profile.json": result.profile.encode(),
+    }
+    for environment, checks in sources:
+        from stellwerk.reconcile.check import source_verdict
+
+        verdict = source_verdict(world, state, model, environment, record, checks)
+        changes[f"{home}/verdicts/{environment.name}.yaml"] = dump(verdict).encode()
+    changes |= result.files
+    changes |= _close_failures(candidate)
+    summary = f"train: {model.name} v{record.number}"
+    metrics = ", ".join(f"{name} {number(item.value)}" for name, item in sorted(record.metrics.items()))
+    body = (
+        f"because: {record.reason}\ndata: {record.data.dataset} {record.data.md5[:8]}, {record.data.rows} rows, "
+        f"{record.holdout.rows} held out\nmetrics: {metrics}\npackage: sha256 {record.package.sha256}"
+    )
+    suspects = _suspects(result.report)
+    if suspects:
+        body += f"\nsuspected leaks (SW410): {suspects}"
+        on_line(f"warning SW410: columns that seem to reproduce the target: {suspects}")
+    text = message(summary, body, world.actor, action="train", model=model.name, version=record.number)
+    commit = world.commits.commit(changes, text)
+    return Done(step=step, summary=f"{summary} ({metrics})", commit=commit, detail=body)
+
+
+def _record(world: World, state: State, candidate: Candidate, result: TrainingResult) -> VersionRecord:
+    report: Mapping[str, Any] = result.report
+    model = candidate.model
+    if model.train is None or candidate.fingerprint is None:
+        raise ValueError(model.name)
+    where = f"models/{model.name}/training/report.json"
+    pointer = state.observed.pointers[model.train.data]
+    numbers = candidate.facts.versions
+    value: dict[str, Any] = {
+        key: report[key]
+        for key in ("holdout", "metrics", "task", "python", "packages", "isolation", "duration", "cpu", "peak_memory")
+    }
+    value |= {
+        "model": model.name,
+        "number": max(numbers, default=0) + 1,
+        "origin": "trained",
+        "trigger": candidate.trigger,
+        "reason": candidate.reason,
+        "fingerprint": candidate.fingerprint,
+        "parts": dict(candidate.parts),
+        "data": {**report["data"], "dataset": model.train.data, "path": pointer.path, "md5": pointer.md5},
+        "params": dict(model.train.params),
+        "seed": model.train.seed,
+        "package": {**report["package"], "md5": result.package_md5},
+        "parent": candidate.parent.record.number if candidate.parent else None,
+        "actor": str(world.actor),
+        "run": world.actor.run,
+    }
+    return decode(VersionRecord, value, where=where)
+
+
+def _suspects(report: Mapping[str, Any]) -> str:
+    suspects = report.get("suspects") or []
+    return ", ".join(str(item["column"] if isinstance(item, dict) else item[0]) for item in suspects)
+
+
+def _record_failure(world: World, step: Step, candidate: Candidate, summary: str, log: str) -> Done:
+    """A failed attempt is a fact: no run repeats it unasked."""
+    model = candidate.model.name
+    number = max((item.number for item in candidate.facts.incidents), default=0) + 1
+    lines = tuple(log.splitlines()[-LOG_LINES:])
+    first = summary.splitlines()[0] if summary else "it failed"
+    incident = Incident(
+        model=model,
+        number=number,
+        kind="training-failed",
+        summary=first,
+        at=world.now(),
+        actor=str(world.actor),
+        fingerprint=candidate.fingerprint,
+        notify=candidate.model.owners.develops,
+        evidence=lines,
+        run=world.actor.run,
+    )
+    text = message(f"fail: training of {model}", summary, world.actor, action="train", model=model)
+    commit = world.commits.commit({incident_path(model, number): dump(incident).encode()}, text)
+    return Done(step=step, summary=f"training of {model} failed: {first}", commit=commit, passed=False, detail=log)
+
+
+def _close_failures(candidate: Candidate) -> dict[str, bytes | None]:
+    from dataclasses import replace
+
+    return {
+        incident_path(candidate.model.name, item.number): dump(replace(item, open=False)).encode()
+        for item in candidate.facts.incidents
+        if item.kind == "training-failed" and item.open
+    }
+
+
+def incident_path(model: str, number: int) -> str:
+    return f"registry/{model}/incidents/{number:04d}.yaml"
