@@ -68,7 +68,7 @@ def workspace(monkeypatch):
         answers={
             "validate": ((), {}),
             "plan": Plan(basis="1a2b3c4d", steps=(STEP,), waits=(WAIT,)),
-            "reconcile": Outcome(done=(DONE,), problems=(), remaining=Plan(basis="1a2b"), pushed="origin/main"),
+            "reconcile": Outcome(done=(DONE,), problems=(), remaining=Plan(basis="1a2b"), pushed="main to origin"),
             "check": (),
             "status": Status(basis="1a2b3c4d", environments=(), rows=(), models=(), datasets=()),
             "why": (),

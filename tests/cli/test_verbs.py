@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from stellwerk.model.findings import Finding, Place, Severity
 from stellwerk.model.records import CheckResult
 from stellwerk.model.views import Decision, Done, Outcome
 
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 STEP = Step(action=Train(model="shoe-demand", fingerprint="f"), reason="sales changed", seconds=8)
 DONE = Done(step=STEP, summary="train: shoe-demand v3", commit="1a2b3c4d5e6f")
 
@@ -107,13 +109,20 @@ def test_reconcile_prints_one_line_per_finished_action_and_nothing_else_while_it
         {"kind": "start", "step": STEP},
         {"kind": "line", "text": "epoch 1"},
         {"kind": "done", "done": DONE, "step": STEP},
+        {"kind": "failed", "done": dataclasses.replace(DONE, summary="check: refused", passed=False), "step": STEP},
+        {"kind": "failed", "text": "no space left", "step": STEP},
         {"kind": "push", "text": "pushing"},
     )
     result = run("reconcile")
     assert result.exit_code == 0
-    assert result.stdout == "✓ 1a2b3c4  train: shoe-demand v3\n\nDone: 1 action. Pushed to origin/main.\n"
+    lines = (
+        "✓ 1a2b3c4  train: shoe-demand v3\n"
+        "✗ 1a2b3c4  check: refused\n"
+        "✗ ·······  shoe-demand: train a new version failed\n"
+    )
+    assert result.stdout == f"{lines}\nDone: 1 action. Pushed main to origin.\n"
     assert result.stderr == ""
-    assert run("--quiet", "reconcile").stdout == "✓ 1a2b3c4  train: shoe-demand v3\n"
+    assert run("--quiet", "reconcile").stdout == lines
 
 
 def test_reconcile_passes_its_options_on(run, workspace):
@@ -255,3 +264,18 @@ def test_rule_explains_a_rule_and_refuses_an_unknown_one(run):
 def test_decisions_without_a_commit_say_that_nothing_changed(run, workspace):
     workspace.answers["hold"] = Decision(summary="already held", commit=None, pushed=False)
     assert "nothing changed" in run("hold", "m", "e", "--because", "b").stdout
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.schema.json")), ids=lambda path: path.name)
+def test_schema_prints_every_schema_that_is_shipped(run, path):
+    result = run("schema", path.name.removesuffix(".schema.json"))
+    assert (result.exit_code, result.stdout) == (0, path.read_text())
+
+
+def test_the_help_of_schema_names_every_kind(run):
+    words = set(run("schema", "--help").stdout.replace(",", " ").replace("(", " ").replace(")", " ").split())
+    assert {path.name.removesuffix(".schema.json") for path in SCHEMAS.glob("*.schema.json")} <= words
+
+
+def test_a_kind_without_a_schema_is_wrong_usage(run):
+    assert run("schema", "../mlops").exit_code == 64

@@ -86,7 +86,13 @@ actions = st.one_of(
     st.builds(Retire, model=name, environment=name, version=st.integers(1, 99)),
 )
 steps = st.builds(
-    Step, action=actions, reason=words, condition=words, seconds=st.none() | st.floats(0, 1e9, allow_nan=False)
+    Step,
+    action=actions,
+    reason=words,
+    condition=words,
+    seconds=st.none() | st.floats(0, 1e9, allow_nan=False),
+    key=words,
+    needs=st.lists(words, max_size=2).map(tuple),
 )
 waits = st.builds(
     Wait,
@@ -157,6 +163,8 @@ def test_plan_json_is_valid_and_counts_its_steps(whole_plan, assert_valid):
         "reason": "there is no snapshot yet",
         "condition": "",
         "seconds": None,
+        "key": "",
+        "needs": [],
     }
 
 

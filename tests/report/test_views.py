@@ -306,10 +306,10 @@ OUTCOME = Outcome(
             detail="rmse where workingday=0",
         ),
     ),
-    problems=(("deploy shoe-demand to production", "the target is read-only:\nerrno 30", "make it writable"),),
+    problems=(("deploy:shoe-demand:production", "the target is read-only:\nerrno 30", "make it writable"),),
     remaining=Plan(basis="2b3c", waits=(WAIT,)),
     waits=(WAIT,),
-    pushed="origin/main",
+    pushed="main to origin",
 )
 
 
@@ -318,7 +318,7 @@ def test_an_outcome_tells_what_was_done_what_failed_and_each_wait_once():
         "✓ 1a2b3c4  train: shoe-demand v3\n"
         "✗ 2b3c4d5  check: shoe-demand v3 in regression (rmse where workingday=0)\n"
         "\n"
-        "✗ deploy shoe-demand to production failed:\n"
+        "✗ deploy shoe-demand production failed:\n"
         "    the target is read-only:\n"
         "    errno 30\n"
         "    → make it writable\n"
@@ -327,7 +327,7 @@ def test_an_outcome_tells_what_was_done_what_failed_and_each_wait_once():
         "  !  credit v3 in production: 0 of 1 approvals by credit-risk\n"
         "       → stellwerk approve credit production\n"
         "\n"
-        "Done: 2 actions; 1 failed; 1 waits. Pushed to origin/main.\n"
+        "Done: 2 actions; 1 failed; 1 waits. Pushed main to origin.\n"
     )
 
 

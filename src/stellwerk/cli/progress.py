@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from stellwerk.report.outcome import done_line
+from stellwerk.report.outcome import done_line, failed_line
 from stellwerk.report.terminal import clean, elide
 from stellwerk.report.words import action_words, duration
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stellwerk.app import Event
     from stellwerk.cli.console import Console
+    from stellwerk.model.actions import Step
 
 CLEAR = "\r\x1b[2K"
 SECONDS_PER_FRAME = 0.5
@@ -108,16 +109,22 @@ class Progress:
         self._console.show(text)
 
     def __call__(self, event: Event) -> None:
-        """Show one event. Failures and waits are told at the end, with what to do about them."""
+        """Show one event. What went wrong, what waits and what to do about it is told at the end."""
         match event.kind:
-            case "done" if event.done is not None:
+            case "done" | "failed" if event.done is not None:
                 self.finished(done_line(event.done, color=self._console.color))
             case "start" if event.step is not None:
-                words = action_words(event.step.action)
-                self.task(f"{words.subject}: {words.text}")
+                self.task(_words(event.step))
+            case "failed" if event.step is not None:
+                self.finished(failed_line(_words(event.step), color=self._console.color))
             case "line":
                 self.say(event.text)
             case "push" | "observe":
                 self.task(event.text)
             case _:
                 pass
+
+
+def _words(step: Step) -> str:
+    words = action_words(step.action)
+    return f"{words.subject}: {words.text}"

@@ -7,13 +7,21 @@ import click
 from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.options import examples
 
+DECLARED = ("mlops", "environment", "release")
+PRINTED = ("plan", "status", "findings", "checks", "why", "diff", "log", "outcome")
+KINDS = DECLARED + PRINTED
+
 
 @click.command(epilog=examples("stellwerk schema mlops", "stellwerk schema environment > environment.schema.json"))
-@click.argument("kind")
+@click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
 @with_console
 def command(console: Console, /, *, kind: str) -> int:
-    """Print the JSON Schema of a file or an output."""
-    from stellwerk.declarations import schema_text
+    """Print the JSON Schema of a file or an output.
+
+    KIND is what people write (mlops, environment, release) or what `--format json` prints (plan, status, findings,
+    checks, why, diff, log, outcome).
+    """
+    from stellwerk.declarations.schema import schema_text
 
     console.show(schema_text(kind))
     return 0

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from stellwerk.model.actions import Wait
     from stellwerk.model.views import Done, Outcome
 
+NO_COMMIT = "·" * 7
+
 
 def outcome_text(outcome: Outcome, *, color: bool, width: int) -> str:
     """Everything: the steps done, then what `outcome_end` says."""
@@ -24,9 +26,14 @@ def done_line(done: Done, *, color: bool) -> str:
     """`✓ 1a2b3c4  promote: shoe-demand v3 to production`."""
     ink = Ink(color=color)
     mark = ink.green("✓") if done.passed else ink.red("✗")
-    commit = short(done.commit) if done.commit else "·" * 7
+    commit = short(done.commit) if done.commit else NO_COMMIT
     detail = f" ({clean(done.detail)})" if done.detail else ""
     return f"{mark} {ink.yellow(commit)}  {clean(done.summary)}{detail}"
+
+
+def failed_line(text: str, *, color: bool) -> str:
+    """`✗ ·······  shoe-demand: train a new version failed`, for a step that left no commit."""
+    return f"{Ink(color=color).red('✗')} {NO_COMMIT}  {clean(text)} failed"
 
 
 def outcome_end(outcome: Outcome, *, color: bool, width: int) -> str:
@@ -34,7 +41,7 @@ def outcome_end(outcome: Outcome, *, color: bool, width: int) -> str:
     ink = Ink(color=color)
     lines: list[str] = []
     for what, message, hint in outcome.problems:
-        lines += [f"{ink.red('✗')} {clean(what)} failed:"]
+        lines += [f"{ink.red('✗')} {clean(what.replace(':', ' '))} failed:"]
         lines += (f"    {line}" for line in clean_lines(message).split("\n"))
         if hint:
             lines += (ink.dim(line) for line in wrap(f"→ {clean(hint)}", width=width, indent=4))
@@ -51,7 +58,7 @@ def all_waits(outcome: Outcome) -> tuple[Wait, ...]:
 
 
 def outcome_summary(outcome: Outcome) -> str:
-    """How it went: `Done: 5 actions; 1 failed; 2 wait. Pushed to origin/main.`."""
+    """How it went: `Done: 5 actions; 1 failed; 2 wait. Pushed main to origin.`."""
     parts = [f"Done: {plural(len(outcome.done), 'action')}"] if outcome.done else ["Nothing was done"]
     if outcome.problems:
         parts.append(f"{len(outcome.problems)} failed")
@@ -60,7 +67,7 @@ def outcome_summary(outcome: Outcome) -> str:
     waits = len(all_waits(outcome))
     if waits:
         parts.append(f"{waits} {'waits' if waits == 1 else 'wait'}")
-    pushed = f" Pushed to {clean(outcome.pushed)}." if outcome.pushed else ""
+    pushed = f" Pushed {clean(outcome.pushed)}." if outcome.pushed else ""
     left = f" Left: {summary(outcome.remaining).removeprefix('Plan: ')}" if outcome.remaining.steps else ""
     return f"{'; '.join(parts)}.{pushed}{left}"
 

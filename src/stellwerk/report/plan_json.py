@@ -49,8 +49,9 @@ def _counts(plan: Plan) -> Json:
 def step_json(step: Step) -> Json:
     """One step: its action's name and fields, then why, under which condition and for how long."""
     action = plain(step.action)
-    rest = {"reason": step.reason, "condition": step.condition, "seconds": plain(step.seconds)}
-    return {"action": action_words(step.action).name, **(action if isinstance(action, dict) else {}), **rest}
+    rest = {"reason": step.reason, "condition": step.condition, "seconds": step.seconds, "key": step.key}
+    named = {"action": action_words(step.action).name, **(action if isinstance(action, dict) else {}), **rest}
+    return {**named, "needs": list(step.needs)}
 
 
 def plan_from_json(text: str) -> Plan:
@@ -85,6 +86,8 @@ def _decode_step(item: _Fields) -> Step:
         reason=item.text("reason"),
         condition=item.text("condition"),
         seconds=item.maybe_number("seconds"),
+        key=item.text("key"),
+        needs=item.texts("needs"),
     )
 
 
@@ -191,6 +194,10 @@ class _Fields:
     def flag(self, key: str) -> bool:
         value = self._get(key)
         return value if isinstance(value, bool) else self._refuse(key, "must be true or false")
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        found = tuple(item for item in self.list(key) if isinstance(item, str))
+        return found if len(found) == len(self.list(key)) else self._refuse(key, "must be a list of strings")
 
     def list(self, key: str) -> list[Json]:
         value = self._get(key)
