@@ -231,3 +231,19 @@ def test_a_comment_of_a_huge_plan_stays_below_the_limit_and_says_what_it_left_ou
     text = plan_markdown(Plan(basis="1a2b", steps=(step,) * 1000))
     assert len(text.encode()) < 65_536
     assert "more lines: `stellwerk plan` shows them all." in text
+
+
+def test_datasets_stand_before_the_models_that_need_them():
+    train = Step(action=Train(model="churn", fingerprint=None), reason="first version")
+    snapshot = Step(action=Snapshot(dataset="churn"), reason="it has no snapshot yet")
+    assert plan_text(Plan(basis="1a2b", steps=(train, snapshot)), color=False, width=80, hints=False) == (
+        "churn\n"
+        "  +  take a snapshot of the data\n"
+        "       it has no snapshot yet\n"
+        "\n"
+        "churn\n"
+        "  +  train a new version\n"
+        "       first version\n"
+        "\n"
+        "Plan: 1 to snapshot, 1 to train.\n"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from stellwerk.model.actions import Snapshot
 from stellwerk.report.terminal import Ink, clean, wrap
 from stellwerk.report.words import (
     ORDER,
@@ -35,11 +36,14 @@ def plan_text(plan: Plan, *, color: bool, width: int, hints: bool = True) -> str
 
 
 def by_subject(steps: Iterable[Step]) -> Iterator[tuple[str, list[Step]]]:
-    """The steps of each model or dataset, in the order they first appear."""
-    groups: dict[str, list[Step]] = {}
+    """The steps of each dataset, then of each model, in the order they first appear."""
+    datasets: dict[str, list[Step]] = {}
+    models: dict[str, list[Step]] = {}
     for step in steps:
+        groups = datasets if isinstance(step.action, Snapshot) else models
         groups.setdefault(action_words(step.action).subject, []).append(step)
-    yield from groups.items()
+    yield from datasets.items()
+    yield from models.items()
 
 
 def _step_lines(steps: list[Step], *, ink: Ink, width: int) -> Iterator[str]:
