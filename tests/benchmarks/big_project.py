@@ -46,7 +46,7 @@ classifications: [public, confidential]
 include: [models/*/model.yaml]
 teams:
   data-science: {contact: data-science@example.com, members: [{name: ada, email: ada@example.com}]}
-  risk-office: {contact: risk@example.com, members: [{name: grace, email: grace@example.com}]}
+  risk-office: {contact: risk@example.com, members: [grace, joan]}
 owners: {accountable: data-science, develops: data-science, operates: data-science}
 defaults:
   task: regression
