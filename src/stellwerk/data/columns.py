@@ -48,9 +48,17 @@ class Problem:
 
 
 def check_columns(
-    frame: pd.DataFrame, columns: tuple[Column, ...], *, key: tuple[str, ...] = (), time: str | None = None
+    frame: pd.DataFrame,
+    columns: tuple[Column, ...],
+    *,
+    key: tuple[str, ...] = (),
+    time: str | None = None,
+    min_group: int = 10,
 ) -> tuple[Problem, ...]:
-    """Every way in which the rows (csv text or typed) break the declaration, in the order declared."""
+    """Every way in which the rows (csv text or typed) break the declaration, in the order declared.
+
+    A value outside `allowed` that at least `min_group` rows hold is told apart from slips: it may be a new category.
+    """
     demanded = (*(column.name for column in columns), *key, *((time,) if time else ()))
     problems = [
         Problem(column=name, rows=(), count=0, message=f"column {name} is missing from the file")
@@ -59,7 +67,7 @@ def check_columns(
     ]
     for column in columns:
         if column.name in frame.columns:
-            problems += _column_problems(frame[column.name], column)
+            problems += _column_problems(frame[column.name], column, min_group)
     if key and all(name in frame.columns for name in key):
         problems += _key_problems(frame, key)
     declared_time = any(column.name == time and column.type in {"date", "datetime"} for column in columns)
@@ -78,7 +86,7 @@ def missing_mask(values: pd.Series) -> Mask:
     return np.asarray(empty | values.isin(MISSING_TEXT).to_numpy(dtype=bool)) if _is_text(values) else empty
 
 
-def _column_problems(values: pd.Series, column: Column) -> Iterator[Problem]:
+def _column_problems(values: pd.Series, column: Column, min_group: int) -> Iterator[Problem]:
     import numpy as np
 
     missing = missing_mask(values)
@@ -98,7 +106,10 @@ def _column_problems(values: pd.Series, column: Column) -> Iterator[Problem]:
         if limit is not None:
             yield from _range_problems(values, column, judged, (limit, bound, breaks))
     if column.allowed is not None:
-        yield from _found(column.name, judged & ~_allowed(values, column.allowed), "is not one of the allowed values")
+        strange = judged & ~_allowed(values, column.allowed)
+        common = int((values[strange].value_counts() >= min_group).sum())
+        note = f" (new values that {min_group} rows or more hold: {common})" if common else ""
+        yield from _found(column.name, strange, f"is not one of the allowed values{note}")
     if column.pattern is not None:
         yield from _pattern_problems(values, column, judged)
     if column.unique:

@@ -77,18 +77,24 @@ def typed(frame: pd.DataFrame, format: str) -> pd.DataFrame:  # noqa: A002
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
-    """UTF-8, header first, LF line ends, quotes only where a value needs them."""
+    """UTF-8, header first, LF line ends (CRLF where a value holds a CR), quotes only where a value needs them."""
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
     if len(frame.columns) < 2 or not _plain(frame):  # noqa: PLR2004  (an empty value alone on its line needs quotes)
-        return frame.to_csv(index=False, lineterminator="\n").encode()
+        return _quoted(frame)
     header = frame.iloc[:0].to_csv(index=False, lineterminator="\n").encode()
     buffer = pa.BufferOutputStream()
     buffer.write(header)
     table = pa.table({str(position): pa.array(frame.iloc[:, position]) for position in range(len(frame.columns))})
     pacsv.write_csv(table, buffer, pacsv.WriteOptions(include_header=False, quoting_style="none"))
     return bytes(buffer.getvalue())
+
+
+def _quoted(frame: pd.DataFrame) -> bytes:
+    """Write with quotes where needed. A carriage return is quoted only if it is part of the line end as well."""
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return (frame.to_csv(index=False, lineterminator="\r\n") if "\r" in text else text).encode()
 
 
 def rows_in_words(rows: Sequence[int], count: int | None = None) -> str:
