@@ -13,6 +13,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.moments import is_moment
+from stellwerk.declarations.write import inline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +110,7 @@ class Node:
     never: Node | None = None
     condition: Node | None = None
     consequence: Node | None = None
+    example: Json = None
     plain: bool = False  # nothing but types, so the type alone decides about a scalar
 
 
@@ -163,6 +165,7 @@ def _compile(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[str
         never=inner(schema["not"]) if "not" in schema else None,
         condition=inner(schema["if"]) if "if" in schema else None,
         consequence=inner(schema["then"]) if "then" in schema else None,
+        example=schema.get("examples", [None])[0],
     )
     node.plain = not (schema.keys() & _CHECKED - {"type"})
     return node
@@ -268,7 +271,12 @@ def _check_mapping(value: dict[str, Json], node: Node, keys: list[str | int], fo
     for key in node.required:
         if key not in value:
             message = f"'{key}' is missing{_inside(keys)}"
-            found.append(Mismatch(rule="SW112", keys=tuple(keys), message=message, missing=key, at_key=True))
+            hint = _example_hint(key, node.properties.get(key))
+            found.append(Mismatch(rule="SW112", keys=tuple(keys), message=message, hint=hint, missing=key, at_key=True))
+
+
+def _example_hint(key: str, node: Node | None) -> str:
+    return f"add it, for example {key}: {inline(node.example)}" if node is not None and node.example is not None else ""
 
 
 def _check_name(key: str, names: Node, keys: list[str | int], found: list[Mismatch]) -> None:

@@ -305,6 +305,11 @@ class _Reader:
         words = f"not readable as YAML: {problem}"
         if error.context and error.context_mark and error.context_mark.line + 1 != place.line:
             words += f" ({error.context} that starts in line {error.context_mark.line + 1})"
+        if "cannot start any token" in problem and mark is not None:
+            character = self._data.decode()[mark.index : mark.index + 1]
+            name = "a tab" if character == "\t" else f"'{character}'"
+            words = f"not readable as YAML: {name} cannot start anything here"
+            problem = "tab" if character == "\t" else problem
         self._reject("SW101", place, words, _syntax_hint(problem))
 
     def _reject(self, rule: str, place: Place, message: str, hint: str) -> None:
@@ -321,7 +326,7 @@ class _Reader:
 
 
 def _syntax_hint(problem: str) -> str:
-    if "'\\t'" in problem or "tab" in problem:
+    if "tab" in problem:
         return "indent with spaces; YAML does not read tabs"
     if "mapping values are not allowed" in problem:
         return "a ': ' inside a value needs quotes; otherwise check the indentation"
