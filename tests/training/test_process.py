@@ -29,12 +29,6 @@ def start(command: list[str] | str, job: Path, **changes) -> ProcessResult:
     return run(command, **{**settings, **changes})
 
 
-@pytest.fixture
-def namespaces(job: Path) -> None:
-    if start(["true"], job).isolation != "namespace":
-        pytest.skip("this machine grants no namespaces")
-
-
 def is_alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

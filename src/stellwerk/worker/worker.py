@@ -148,11 +148,12 @@ def train(job: Job) -> dict[str, Any]:
     model = function(prepared(source, frame), **arguments)
     if model is None:
         raise Failed("no-model", f"{source.path}: train() returned None; return the trained model")
-    return {"dtypes": dtypes, "format": save(model, Path(job["model"]), source)}
+    return {"dtypes": dtypes, "format": save(model, Path(job["model"]), source), "packages": packages()}
 
 
 def save(model: Any, folder: Path, source: Source) -> str:
-    kind = "joblib" if importlib.util.find_spec("joblib") is not None else "pickle"
+    """Save with joblib where the model's code came to import it (scikit-learn does), else with pickle: quicker."""
+    kind = "joblib" if "joblib" in sys.modules else "pickle"
     path = folder / ("model.joblib" if kind == "joblib" else "model.pkl")
     try:
         if kind == "joblib":
@@ -311,17 +312,20 @@ def metric_file(code: Path, module: str, source: str | None) -> str:
 
 
 def packages() -> dict[str, str]:
-    """Distribution -> version of the third-party packages that are imported now."""
-    from importlib.metadata import PackageNotFoundError, packages_distributions, version
+    """Distribution -> version of the third-party packages that are imported now.
 
-    top = {name.partition(".")[0] for name in sys.modules}
+    `importlib.metadata.packages_distributions` answers the same, but parses every file list of the environment.
+    """
+    from importlib.metadata import distributions
+
+    wanted = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
     found = {}
-    for name, distributions in packages_distributions().items():
-        for distribution in distributions if name in top else ():
-            try:
-                found[distribution] = version(distribution)
-            except PackageNotFoundError:
-                continue
+    for distribution in distributions():
+        record = distribution.read_text("RECORD") or distribution.read_text("SOURCES.txt") or ""
+        listed = {line.partition(",")[0].partition("/")[0].removesuffix(".py") for line in record.splitlines()}
+        top = (distribution.read_text("top_level.txt") or "").split() or listed
+        if wanted.intersection(top):
+            found[distribution.metadata["Name"]] = distribution.version
     return dict(sorted(found.items()))
 
 
@@ -361,7 +365,7 @@ def main() -> int:
     result: dict[str, Any]
     try:
         refuse_masked(job["masked"])
-        result = {"status": "ok", **operations[job["op"]](job), "packages": packages()}
+        result = {"status": "ok", **operations[job["op"]](job)}
     except BaseException as error:  # noqa: BLE001 - SystemExit of the model's code included
         kind, message = explained(error, job)
         traceback.print_exception(error)

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from stellwerk.adapters.process import Isolation, run
 from stellwerk.training.jobs import Surroundings
+from stellwerk.training.stage import StageReport, run_stage
 
 ROWS = 400
 SOURCE = """
@@ -49,7 +53,7 @@ def regression_csv(rows: int = ROWS) -> str:
     draw = random.Random(0)
     lines = [f"{i},{draw.randint(0, 99)},{'ab'[i % 2]}" for i in range(rows)]
     text = ["id,x,group,y"]
-    text += [f"{line},{2 * int(line.split(',')[1]) + draw.random():.6f}" for line in lines]
+    text += [f"{line},{2 * int(line.split(',')[1]) + 30 * draw.random():.6f}" for line in lines]
     return "\n".join(text) + "\n"
 
 
@@ -79,8 +83,23 @@ class ModelRepository:
     def around(self, **changes: Any) -> Surroundings:
         return Surroundings(**{"parent": dict(os.environ), "timeout": 60, "masked": (self.root / "data",), **changes})
 
+    def run(self, **changes: Any) -> StageReport:
+        return run_stage(self.params, root=self.root, out=self.out, around=self.around(**changes))
 
-def make(root: Path, source: str = SOURCE, csv: str | None = None) -> ModelRepository:
-    repository = ModelRepository(root=root)
-    repository.write({"data/d.csv": csv or regression_csv(), "models/m/m.py": source})
+    def files(self) -> set[str]:
+        return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ModelRepository:
+    repository = ModelRepository(root=tmp_path / "repo")
+    repository.write({"data/d.csv": regression_csv(), "models/m/m.py": SOURCE})
     return repository
+
+
+@pytest.fixture
+def namespaces(tmp_path: Path) -> None:
+    """Skip where the machine grants none."""
+    settings = {"env": dict(os.environ), "timeout": 30, "log": tmp_path / "probe.txt", "isolation": Isolation()}
+    if run(["true"], cwd=tmp_path, **settings).isolation != "namespace":
+        pytest.skip("this machine grants no namespaces")
