@@ -144,3 +144,15 @@ def test_an_encoding_without_arrows_gets_escapes_instead_of_a_traceback():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environ, check=False, timeout=60)
     assert result.returncode == 0
     assert b"\\u2013" in result.stdout
+
+
+def test_an_error_that_nobody_reads_keeps_its_exit_code(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stellwerk", "-C", str(tmp_path), "plan", "--nonsense"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+    )
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 64

@@ -99,7 +99,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback():
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert errors.strip() == "interrupted; nothing is half done, the next run goes on from git"
+    assert errors.strip() == "interrupted; the next run goes on from git"
 
 
 def test_the_live_line_never_wraps():

@@ -73,7 +73,7 @@ def test_a_plan_file_that_is_not_there_is_an_error_with_a_way_out(run, workspace
 @pytest.mark.parametrize("form", ["json", "markdown"])
 def test_plan_speaks_to_machines_and_pull_requests(run, workspace, form):
     text = run("plan", "--format", form).stdout
-    assert text.startswith("{" if form == "json" else "### Stellwerk plan")
+    assert text.startswith("{" if form == "json" else "<!-- stellwerk plan -->\n### Stellwerk plan")
 
 
 def wait(kind):
@@ -94,6 +94,7 @@ def test_a_failed_operation_outweighs_a_wait(run, workspace):
     result = run("reconcile")
     assert result.exit_code == 1
     assert "the target is away" in result.stdout
+    assert "the target is away" in run("--quiet", "reconcile").stdout
 
 
 def events(workspace, *items):

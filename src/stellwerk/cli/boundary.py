@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from stellwerk.cli.console import Console
+from stellwerk.cli.console import Console, silence
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
@@ -34,10 +33,10 @@ def guarded(call: Callable[[], object], *, environ: Mapping[str, str]) -> int:  
     except click.exceptions.Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted; nothing is half done, the next run goes on from git")
+        _say("interrupted; the next run goes on from git")
         return INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        _tell(error.show)
         return USAGE if isinstance(error, click.UsageError) else FAILED
     except StellwerkError as error:
         _say_error(error)
@@ -53,10 +52,15 @@ def guarded(call: Callable[[], object], *, environ: Mapping[str, str]) -> int:  
 
 
 def _say(text: str) -> None:
+    _tell(lambda: click.echo(text, err=True))
+
+
+def _tell(speak: Callable[[], None]) -> None:
+    """Speak on standard error; where nobody listens any more the exit code still says it."""
     try:
-        click.echo(text, err=True)
+        speak()
     except BrokenPipeError:
-        os._exit(FAILED)  # nobody is left to tell
+        silence(sys.stderr)
 
 
 def _line(text: str) -> str:

@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import TextIO
 
     from stellwerk.app import Workspace
 
@@ -71,7 +72,7 @@ class Console:
             click.echo(text, nl=not text.endswith("\n"), color=self.color)
             sys.stdout.flush()
         except BrokenPipeError:
-            silence_output()
+            silence(sys.stdout)
 
     def tell(self, text: str) -> None:
         """Print what is only helpful, unless `--quiet`."""
@@ -79,10 +80,10 @@ class Console:
             self.show(text)
 
 
-def silence_output() -> None:
-    """Send the rest of standard output nowhere, so that neither we nor the interpreter's exit trip over it again."""
+def silence(stream: TextIO) -> None:
+    """Send the rest of the stream nowhere, so that neither we nor the interpreter's exit trip over it again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 

@@ -11,7 +11,7 @@ import click
 
 from stellwerk import __version__
 from stellwerk.cli.boundary import guarded
-from stellwerk.cli.console import Console, silence_output
+from stellwerk.cli.console import Console, silence
 from stellwerk.cli.options import examples
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Verbs(click.Group):
         try:
             sys.stdout.flush()
         except BrokenPipeError:
-            silence_output()
+            silence(sys.stdout)
         sys.exit(code)
 
 

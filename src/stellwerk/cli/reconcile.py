@@ -74,7 +74,8 @@ def command(
         return exit_code(outcome)
     with Progress(console) as progress:
         outcome = workspace.reconcile(request, progress)
-    console.tell(("\n" if outcome.done else "") + outcome_end(outcome, color=console.color, width=console.width))
+    say = console.show if outcome.problems else console.tell  # a failure is never silent
+    say(("\n" if outcome.done else "") + outcome_end(outcome, color=console.color, width=console.width))
     return exit_code(outcome)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stellwerk.model.actions import Plan, Step, Wait
 
 LIMIT = 65_000  # bytes; GitHub refuses a comment of more than 65,536 characters
+MARKER = "<!-- stellwerk plan -->"  # by which a job finds its own comment again
 _CELL_LIMIT = 2_000
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()|~+!-])")
@@ -25,7 +26,7 @@ _LINKED = re.compile(r"(@|#|:(?=//)|www(?=\.))", re.IGNORECASE)
 
 def plan_markdown(plan: Plan) -> str:
     """A heading, a table of the steps and a list of the waits, in fewer than 65,536 characters."""
-    head = ["### Stellwerk plan", "", f"**{escape(summary(plan))}**", ""]
+    head = [MARKER, "### Stellwerk plan", "", f"**{escape(summary(plan))}**", ""]
     tail = ["", f"<sub>planned at {short(plan.basis)}</sub>"] if plan.basis else []
     body, left_out = _cut(list(_body(plan)), LIMIT - 500)
     if left_out:
