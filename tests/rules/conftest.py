@@ -31,7 +31,8 @@ class MemoryTree:
 
 def judge(example: Example) -> tuple[Finding, ...]:
     declarations, findings = load_declarations(MemoryTree(example.files))
-    assert declarations is not None, findings
+    if declarations is None:
+        return findings
     base = load_declarations(MemoryTree(example.base))[0] if example.base is not None else None
     seen = example.whole or example.links
     given = RuleInput(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from stellwerk.planning.rules.rule import Rule
 from stellwerk.report.findings import rules_markdown
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
-STATIC = [rule for rule in RULES if rule.check is not None]
+ON_DATA = "SW410"
+STATIC = [rule for rule in ALL_RULES if rule.id != ON_DATA]
 
 
 @pytest.mark.parametrize("rule", STATIC, ids=lambda rule: rule.id)
@@ -29,7 +31,7 @@ def test_the_passing_example_is_a_valid_project_that_keeps_this_rule(rule: Rule,
     assert [finding for finding in findings if finding.rule == rule.id or finding.severity is Severity.ERROR] == []
 
 
-@pytest.mark.parametrize("rule", STATIC, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.check is not None], ids=lambda rule: rule.id)
 def test_every_finding_says_where_and_what_to_do(rule: Rule, judge):
     for finding in judge(rule.failing):
         assert finding.place.path in rule.failing.files
@@ -52,3 +54,21 @@ def test_every_rule_explains_itself():
 def test_the_documentation_is_what_the_rules_say():
     """Regenerate it with `python -m stellwerk.report.rules > docs/rules.md`."""
     assert DOCS.read_text() == rules_markdown(ALL_RULES)
+
+
+def test_only_the_loader_and_the_training_find_what_no_check_finds():
+    assert {rule.id for rule in RULES if rule.check is None} == {ON_DATA}
+
+
+def test_a_leak_is_suspected_in_the_failing_data_and_not_in_the_passing():
+    import pandas as pd
+
+    from stellwerk.data.leaks import suspect_leaks
+
+    rule = find_rule(ON_DATA)
+    for example, expected in ((rule.failing, ["cancelled"]), (rule.passing, [])):
+        frame = pd.concat([pd.read_csv(io.StringIO(example.files["data/customers.csv"]))] * 10)
+        features = [
+            column for column in ("age", "cancelled") if f"exclude: [{column}]" not in example.files["mlops.yaml"]
+        ]
+        assert [name for name, _ in suspect_leaks(frame, "churned", features, task="classification")] == expected

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stellwerk.declarations.syntax_rules import SYNTAX_RULES
 from stellwerk.errors import UsageError
+from stellwerk.model.findings import Severity
 from stellwerk.planning.rules import (
     classification,
     columns,
@@ -23,17 +25,31 @@ from stellwerk.planning.rules import (
     thresholds,
 )
 from stellwerk.planning.rules.nearest import ValidNames
+from stellwerk.planning.rules.rule import Example, Rule
 
 if TYPE_CHECKING:
     from stellwerk.model.findings import Finding
-    from stellwerk.planning.rules.rule import Rule, RuleInput
+    from stellwerk.planning.rules.rule import RuleInput
 
 FAMILIES = (names, columns, paths, files, route, classification, people, thresholds, loosened, credentials, releases)
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)
 )
 
-ALL_RULES = RULES
+ALL_RULES: tuple[Rule, ...] = (
+    *(
+        Rule(
+            id=rule.id,
+            title=rule.title,
+            severity=Severity.ERROR,
+            explanation=rule.explanation,
+            failing=Example(files=rule.failing),
+            passing=Example(files=rule.passing),
+        )
+        for rule in SYNTAX_RULES
+    ),
+    *RULES,
+)
 
 
 def check_rules(given: RuleInput) -> tuple[Finding, ...]:

@@ -28,7 +28,7 @@ SHAPES = (
     ("a Slack token", "xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
     ("a Google API key", "AIza", r"AIza[0-9A-Za-z_-]{35}"),
     ("a private key", "PRIVATE KEY", r"PRIVATE KEY-----"),
-    ("an address with a password", "://", r"://[^\s/:@\"']*:[^\s/@\"']+@"),
+    ("an address with a password", "://", r"://[^\s/:@\"']*:(?![$%{<*])[^\s/@\"']+@"),
 )
 KEY_WORDS = ("passw", "pwd", "passphrase", "secret", "token", "credential")
 KEY_WORDS += tuple(f"{word}{dash}key" for word in ("api", "access") for dash in ("", "_", "-"))

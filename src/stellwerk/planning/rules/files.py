@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.model.findings import Place, Severity
 from stellwerk.planning.rules.nearest import ValidNames
-from stellwerk.planning.rules.paths import leaving
+from stellwerk.planning.rules.paths import leaving, symlink_of
 from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Tree
 
 PLAIN = re.compile(r"(?:[\w.-]+==[\w.!+-]+\n)*")  # most files are nothing else
-PINNED = re.compile(r"===?\s*[^*\s,;]+\s*(;.*)?$|#sha256=|@[0-9a-f]{40}\b")
+PINNED = re.compile(r"===?\s*[^*\s,]+$|#sha256=|@[0-9a-f]{40}\b")
 HASHES = re.compile(r"\s*--hash[=\s]\S+")
 NOT_A_LIST = (".toml", ".lock", ".yaml", ".yml", ".json")
 
@@ -36,7 +36,7 @@ def _missing(given: RuleInput, uses: Iterator[tuple[str, tuple[str | int, ...]]]
     valid = {folder: ValidNames(names) for folder, names in files.items()}
     for path, keys in absent:
         normal = posixpath.normpath(path)
-        if normal in folders and keys[-2:-1] == ("inputs",):
+        if (normal in folders and keys[-2:-1] == ("inputs",)) or symlink_of(path, given.tree) is not None:
             continue
         add = f"write it, or `git add {path}` if it is there"
         beside = valid.get(posixpath.dirname(normal))
@@ -93,7 +93,7 @@ def unpinned(text: str) -> Iterator[tuple[int, str]]:
         if stripped.endswith("\\"):
             requirement = requirement.removesuffix("\\").strip()
             continue
-        bare = HASHES.sub("", requirement).strip()
+        bare = HASHES.sub("", requirement).partition(";")[0].strip()
         if bare and (not bare.startswith("-") or bare.startswith(("-e", "--editable"))) and not PINNED.search(bare):
             yield started, bare
         started, requirement = 0, ""

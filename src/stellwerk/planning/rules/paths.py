@@ -13,6 +13,8 @@ from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput, dec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stellwerk.model.ports import Tree
+
 Use = tuple[str, tuple[str | int, ...]]
 
 DRIVE = re.compile(r"[A-Za-z]:")
@@ -85,18 +87,25 @@ def _outside_sources(given: RuleInput) -> Iterator[Problem]:
             )
 
 
+def symlink_of(path: str, tree: Tree | None) -> str | None:
+    """The symbolic link that the path is, or leads through; None where there is none or the tree cannot tell."""
+    links = _symlinks(tree)
+    if not links:
+        return None
+    parts = posixpath.normpath(path).split("/")
+    prefixes = ("/".join(parts[: end + 1]) for end in range(len(parts)))
+    return next((prefix for prefix in prefixes if prefix in links), None)
+
+
 def _symlinks(tree: object) -> frozenset[str]:
     return tree.symlinks() if isinstance(tree, SymlinkTree) else frozenset()
 
 
 def _through_symlinks(given: RuleInput) -> Iterator[Problem]:
-    links = _symlinks(given.tree)
-    if not links:
+    if not _symlinks(given.tree):
         return
     for path, keys in path_uses(given):
-        parts = posixpath.normpath(path).split("/")
-        prefixes = ("/".join(parts[: end + 1]) for end in range(len(parts)))
-        link = next((prefix for prefix in prefixes if prefix in links), None)
+        link = symlink_of(path, given.tree)
         if link is not None:
             yield Problem(
                 place=given.place(*keys),
