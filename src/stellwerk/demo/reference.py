@@ -22,6 +22,7 @@ FILES = (
     "models/shoe-demand/tests/test_demand.py",
     "data/generate.py",
 )
+SCHEMAS = ("mlops", "environment", "release")  # of what people write; the first lines of the declarations name them
 
 
 def copy_reference(folder: Path) -> tuple[str, ...]:
@@ -35,7 +36,7 @@ def copy_reference(folder: Path) -> tuple[str, ...]:
     project = package / "reference" if shipped else checkout
     schemas = (package if shipped else checkout) / "schemas"
     content = {name: (project / name).read_bytes() for name in FILES}
-    content |= {f"schemas/{path.name}": path.read_bytes() for path in schemas.glob("*.schema.json")}
+    content |= {f"schemas/{kind}.schema.json": (schemas / f"{kind}.schema.json").read_bytes() for kind in SCHEMAS}
     for name in content:
         if (folder / name).exists():
             raise StellwerkError(
