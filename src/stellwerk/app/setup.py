@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.dvc import init_dvc
@@ -36,7 +36,7 @@ models: {}
   #   target: churned
   #   train: {data: customers}
 """
-IGNORED = ("/deployed/",)
+IGNORED = ("/deployed/",)  # where the declared local targets usually unpack
 
 
 def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tuple[str, ...], str]:  # noqa: ARG001 the CLI asks
@@ -48,8 +48,8 @@ def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tup
     if not (root / "mlops.yaml").exists():
         write_atomically(root / "mlops.yaml", _first_declaration(root).encode())
         made.append("mlops.yaml")
-    if _ignore(root):
-        made.append(".gitignore")
+    made += _ignore(root, {"": list(IGNORED)})
+    made += _ignore(root, _data_to_ignore(root))
     if "mlops.yaml" in made:
         step = (
             "declare a dataset and a model in mlops.yaml, then: git add -A && git commit -m 'Start' && stellwerk plan"
@@ -119,12 +119,32 @@ def _name(path: Path) -> str:
     return "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in path.stem)
 
 
-def _ignore(root: Path) -> bool:
-    file = root / ".gitignore"
-    present = file.read_text(encoding="utf-8") if file.exists() else ""
-    missing = [line for line in IGNORED if line not in present.splitlines()]
-    if not missing:
-        return False
-    gap = "" if not present or present.endswith("\n") else "\n"
-    write_atomically(file, f"{present}{gap}{''.join(line + chr(10) for line in missing)}".encode())
-    return True
+def _data_to_ignore(root: Path) -> dict[str, list[str]]:
+    """Folder -> the names of datasets in it: DVC versions them, so git must not. Files git tracks already are left."""
+    import yaml
+
+    try:
+        declared = yaml.safe_load((root / "mlops.yaml").read_bytes())
+        paths = [PurePosixPath(item["path"]) for item in declared["datasets"].values()]
+    except (yaml.YAMLError, OSError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        return {}  # `stellwerk validate` says what is wrong with it
+    wanted: dict[str, list[str]] = {}
+    for path in paths:
+        if not path.is_absolute() and ".." not in path.parts and path.name:
+            folder = "" if str(path.parent) == "." else str(path.parent)
+            wanted.setdefault(folder, []).append(f"/{path.name}")
+    return wanted
+
+
+def _ignore(root: Path, wanted: Mapping[str, list[str]]) -> list[str]:
+    """Add the lines that are missing to the `.gitignore` of each folder; returns the files that were changed."""
+    changed = []
+    for folder, lines in sorted(wanted.items()):
+        file = root / folder / ".gitignore"
+        present = file.read_text(encoding="utf-8") if file.exists() else ""
+        missing = [line for line in lines if line not in present.splitlines()]
+        if missing:
+            gap = "" if not present or present.endswith("\n") else "\n"
+            write_atomically(file, f"{present}{gap}{''.join(f'{line}{chr(10)}' for line in missing)}".encode())
+            changed.append(file.relative_to(root).as_posix())
+    return changed
