@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from stellwerk.cli.boundary import FAILED, INTERRUPTED
 from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.options import examples
 
@@ -23,15 +25,18 @@ def command(console: Console, /, *, directory: str) -> int:
     """
     from stellwerk.demo.story import demo
 
-    demo(console.path(directory), environ=console.environ, say=console.show, run=_run)
+    demo(console.path(directory), environ=console.environ, say=console.show, run=partial(_run, console))
     return 0
 
 
-def _run(folder: Path, arguments: list[str]) -> int:
-    """Run a command of this very command line, in this process, and return its exit code."""
+def _run(console: Console, folder: Path, arguments: list[str]) -> int:
+    """Run a command of the story as a person would, in this process; returns its exit code."""
     from stellwerk.cli.main import cli
 
+    options = ["-C", str(folder), *(["--no-color"] if console.no_color else [])]
     try:
-        cli.main(args=["-C", str(folder), *arguments], prog_name="stellwerk")
+        cli.main(args=[*options, *arguments], prog_name="stellwerk")
     except SystemExit as end:
-        return int(end.code or 0)
+        if end.code == INTERRUPTED:
+            raise KeyboardInterrupt from end
+        return end.code if isinstance(end.code, int) else FAILED
