@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Decide = Callable[[World, State], Decision]
 
 
-def _decide(workspace: Workspace, push: bool | None, make: Decide) -> tuple[Decision, Session]:
+def _decide(workspace: Workspace, make: Decide, *, push: bool | None) -> tuple[Decision, Session]:
     """Decide on the newest committed state and push the commit."""
     loaded = workspace.loader.work_tree()
     workspace.loader.refuse_mistakes(loaded)
@@ -62,15 +62,17 @@ def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | N
             summary=summary, commit=commit, pushed=False, next="stellwerk plan" if commit else "nothing to do"
         )
 
-    return _decide(workspace, push, make)[0]
+    return _decide(workspace, make, push=push)[0]
 
 
 def promote(workspace: Workspace, model: str, environment: str, *, version: int | None, push: bool | None) -> Decision:
+    """Promote a version by hand; raises BlockedError where a gate is closed."""
+
     def make(world: World, state: State) -> Decision:
         subject = decide.find_subject(state, model, environment)
         return decide.promote_by_hand(world, state, subject, decide.wanted_version(state, subject, version))
 
-    return _decide(workspace, push, make)[0]
+    return _decide(workspace, make, push=push)[0]
 
 
 def approve(
@@ -84,12 +86,14 @@ def approve(
     by: str | None,
     push: bool | None,
 ) -> Decision:
+    """Approve or reject a version for an environment."""
+
     def make(world: World, state: State) -> Decision:
         subject = decide.find_subject(state, model, environment)
         wanted = decide.wanted_version(state, subject, version)
         return decide.approve(world, state, subject, wanted, by=by, because=because, reject=reject)
 
-    return _decide(workspace, push, make)[0]
+    return _decide(workspace, make, push=push)[0]
 
 
 def hold(
@@ -102,11 +106,13 @@ def hold(
     end: bool,
     push: bool | None,
 ) -> Decision:
+    """Hold a release, or end a hold."""
+
     def make(world: World, state: State) -> Decision:
         subject = decide.find_subject(state, model, environment)
         return decide.hold(world, state, subject, because=because, until=until, end=end)
 
-    return _decide(workspace, push, make)[0]
+    return _decide(workspace, make, push=push)[0]
 
 
 def rollback(
@@ -119,17 +125,21 @@ def rollback(
     until: str | None,
     push: bool | None,
 ) -> Decision:
+    """Go back to an older version and deploy it at once."""
+
     def make(world: World, state: State) -> Decision:
         subject = decide.find_subject(state, model, environment)
         return decide.rollback(world, state, subject, because=because, version=version, until=until)
 
-    decision, session = _decide(workspace, push, make)
+    decision, session = _decide(workspace, make, push=push)
     return _deploy_now(workspace, session, model, environment, decision)
 
 
 def withdraw(workspace: Workspace, model: str, environment: str, *, because: str, push: bool | None) -> Decision:
+    """Let the fallback serve, at once."""
+
     def make(world: World, state: State) -> Decision:
         return decide.withdraw(world, state, decide.find_subject(state, model, environment), because=because)
 
-    decision, session = _decide(workspace, push, make)
+    decision, session = _decide(workspace, make, push=push)
     return _deploy_now(workspace, session, model, environment, decision)

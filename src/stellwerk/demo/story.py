@@ -67,7 +67,7 @@ class Teller:
 
 
 def demo(directory: Path, *, environ: Mapping[str, str], say: Say, run: Run) -> None:
-    """Live through a project's first releases in a fresh folder. Raises StellwerkError where the folder is not empty."""
+    """Live through a project's first releases in a fresh folder. StellwerkError where it is not empty."""
     if directory.exists() and any(directory.iterdir()):
         raise StellwerkError("the folder is not empty", where=str(directory), hint="name a new one: stellwerk demo DIR")
     project = directory / "shop"
@@ -140,9 +140,7 @@ def _new_season(teller: Teller) -> None:
 
 def _rollback(teller: Teller) -> None:
     teller.chapter(6, "A rollback works at once, and stays")
-    teller.stellwerk(
-        "rollback", "shoe-demand", "production", "--because", "buyers report odd numbers for sandals"
-    )
+    teller.stellwerk("rollback", "shoe-demand", "production", "--because", "buyers report odd numbers for sandals")
     teller.stellwerk("reconcile")
     teller.stellwerk("hold", "shoe-demand", "production", "--end", "--because", "the numbers were right")
     teller.stellwerk("reconcile")

@@ -83,7 +83,10 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One difference between two versions. `part` is data | params | code | requirements | metrics | holdout | other."""
+    """One difference between two versions.
+
+    `part` is data | params | code | requirements | metrics | holdout | other.
+    """
 
     part: str
     name: str

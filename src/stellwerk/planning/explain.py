@@ -40,7 +40,7 @@ def explain(model: Model, environment: Environment, observed: Observed, gates: G
         for gate in (gates.to_promote(case) if gates.route.released_in(environment) else gates.checked(case))
     )
     if gates.route.released_in(environment):
-        conditions.append(_released(case, environment, gates))
+        conditions.append(_released(case, environment))
     named = [step for step in plan.steps if getattr(step.action, "environment", environment.name) == environment.name]
     return Explanation(
         model=model.name,
@@ -80,7 +80,7 @@ def _born(candidate: Candidate, plan: Plan) -> Condition:
     )
 
 
-def _released(case: Case, environment: Environment, gates: Gates) -> Condition:
+def _released(case: Case, environment: Environment) -> Condition:
     release, number = case.release, case.number
     text = f"v{number} is released in {environment.name}" if number else f"it is released in {environment.name}"
     met = release is not None and release.version == number and not release.withdrawn
@@ -95,7 +95,10 @@ def _released(case: Case, environment: Environment, gates: Gates) -> Condition:
 def status(
     project: Project, observed: Observed, gates: Gates, plan: Plan, seen: Mapping[tuple[str, str], str]
 ) -> Status:
-    """Models × environments: what is released, how it is, what waits. `seen`: what targets said, by (environment, model)."""
+    """Models × environments: what is released, how it is, what waits.
+
+    `seen` is what targets said, by (environment, model).
+    """
     rows: list[StatusRow] = []
     models: list[tuple[str, int | None, str]] = []
     waits: dict[tuple[str | None, str | None], list[Wait]] = {}

@@ -1,7 +1,7 @@
 """The identity of a training: SHA-256 of canonical JSON of every resolved value that can change its result.
 
-Not part of it: the model's name, owners, thresholds, environments, timeouts, descriptions, how the YAML is written, comments in
-Python code, how rows are recognised (a dataset's `key` may be declared later), and the release of Stellwerk.
+Not part of it: the model's name, owners, thresholds, environments, timeouts, descriptions, how the YAML is written,
+comments in Python code, how rows are recognised (a dataset's `key` may be declared later), the release of Stellwerk.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def fingerprint_parts(model: Model, code: tuple[CodeFile, ...], data: str) -> Ma
 
 
 def fingerprint(parts: Mapping[str, Json]) -> str:
+    """The fingerprint of those parts: SHA-256, lower-case hex."""
     return digest(dict(parts))
 
 

@@ -137,7 +137,7 @@ class Gates:
             kind=WaitKind.VERDICT,
             met=False,
             text=f"failed in {name}: {words}",
-            unblock=f"change the data, the code or the threshold; stellwerk why {case.model.name} {name} shows the evidence",
+            unblock=f"change the data, the code or the threshold; see stellwerk why {case.model.name} {name}",
         )
 
     def _once_passed(self, case: Case) -> Gate:
@@ -195,7 +195,7 @@ class Gates:
                     kind=WaitKind.REJECTED,
                     met=False,
                     text=f"{approval.by} rejected version {approval.version}{words}",
-                    unblock=f"{approval.by} may change the decision: stellwerk approve {case.model.name} {case.environment.name}",
+                    unblock=f"{approval.by} may decide anew: stellwerk approve",
                 )
         for rule in case.environment.approval:
             if matches(rule.when, case.model, case.trigger):
@@ -241,7 +241,7 @@ class Gates:
                 kind=WaitKind.WITHDRAWN,
                 met=False,
                 text=f"withdrawn by {release.withdrawn.by}: {release.withdrawn.because}",
-                unblock=f"stellwerk promote {case.model.name} {case.environment.name}, or remove `withdrawn` from the release",
+                unblock=f"stellwerk promote {case.model.name} {case.environment.name}",
             )
         if release and release.hold and self.holds(release):
             until = f" until {release.hold.until}" if release.hold.until else ""
@@ -303,6 +303,7 @@ def seconds_of(text: str) -> float:
 
 
 def time_words(seconds: float) -> str:
+    """Seconds since the epoch as people write a time."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -312,6 +313,7 @@ def time_text(seconds: float) -> str:
 
 
 def duration_words(seconds: int) -> str:
+    """A duration in the largest unit that divides it."""
     for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size and seconds % size == 0:
             return f"{seconds // size} {word}"

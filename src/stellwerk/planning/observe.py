@@ -53,7 +53,7 @@ def observe(
     """The state a plan starts from. `declared` holds code, pointers and releases; `recorded` the registry."""
     reader = RecordReader(cache)
     registry = _read_registry(recorded, reader)
-    releases, places = _read_releases(project, declared, reader, registry)
+    releases, places = _read_releases(declared, reader, registry)
     code, metric_code = _read_code(project, declared, cache)
     return Observed(
         basis=basis,
@@ -151,7 +151,7 @@ def _facts(registry: _Registry) -> dict[str, ModelFacts]:
 
 
 def _read_releases(
-    project: Project, tree: Tree, reader: RecordReader, registry: _Registry
+    tree: Tree, reader: RecordReader, registry: _Registry
 ) -> tuple[dict[tuple[str, str], Release], dict[tuple[str, str], Place]]:
     paths = {}
     for path in tree.blobs():

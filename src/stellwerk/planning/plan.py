@@ -135,9 +135,10 @@ def _plan_retirements(project: Project, observed: Observed, scope: Scope) -> tup
     models = {model for model, _ in gone}
     released = {model for _, model in observed.releases}
     if len(models) > REMOVALS and len(models) * 4 > len(released) and (scope.removals or 0) < len(models):
+        named = ", ".join(sorted(models)[:5])
         wait = Wait(
             kind=WaitKind.CONFIRMATION,
-            reason=f"{len(models)} of {len(released)} released models are no longer declared: {', '.join(sorted(models)[:5])}",
+            reason=f"{len(models)} of {len(released)} released models are no longer declared: {named}",
             unblock=f"if that is meant: stellwerk reconcile --confirm-removals {len(models)}",
         )
         return [], [wait]

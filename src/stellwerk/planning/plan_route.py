@@ -52,7 +52,7 @@ def _plan_training(candidate: Candidate, plan: RoutePlan, *, retry: bool) -> Non
     elif candidate.failure and not retry:
         plan.blocked = True
         reason = f"training failed before: {candidate.failure.summary}"
-        unblock = f"change the code, the data or the parameters, or try again: stellwerk reconcile --model {model.name} --retry"
+        unblock = f"change code, data or parameters, or try again: stellwerk reconcile --model {model.name} --retry"
         plan.waits.append(Wait(kind=WaitKind.TRAINING, model=model.name, reason=reason, unblock=unblock))
     else:
         seconds = candidate.parent.record.duration if candidate.parent else None
@@ -260,7 +260,7 @@ def _violated(case: Case, judge: Environment, gates: Gates, plan: RoutePlan) -> 
             environment=environment.name,
             version=number,
             reason=f"v{number} runs here and violates {words} in {judge.name}",
-            unblock=f"stellwerk rollback or withdraw {case.model.name} {environment.name} --because ..., or correct the threshold",
+            unblock=f"stellwerk rollback (or withdraw) {case.model.name} {environment.name} --because ...",
         )
     )
 

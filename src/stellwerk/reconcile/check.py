@@ -42,7 +42,7 @@ def check(world: World, state: State, step: Step, action: Check, on_line: Lines)
     if verdict.champion:
         body += f"\ncompared with champion v{verdict.champion} on the same {verdict.rows} rows"
     if not verdict.passed and policy.measures:
-        incident = _violation(world, state, model, verdict)
+        incident = _violation(state, model, verdict)
         if incident is not None:
             changes[f"registry/{name}/incidents/{incident.number:04d}.yaml"] = dump(incident).encode()
             body += f"\nincident {incident.number:04d}: {incident.summary}; tell {incident.notify or 'the owner'}"
@@ -72,7 +72,7 @@ def judge(
         on_line(f"fetching the package of v{record.number}")
         world.store.fetch(record.package.md5, room / "package", remote=PACKAGES)
         if policy.function:
-            results += _function(world, state, model, environment, record, room / "package")
+            results += _function(world, state, model, environment, record=record, package=room / "package")
         if policy.measures:
             challenger = _contender(world, state, version, room / "package", room / "challenger-data")
             rival = None
@@ -82,7 +82,7 @@ def judge(
                 world.store.fetch(rival_version.record.package.md5, room / "champion", remote=PACKAGES)
                 rival = _contender(world, state, rival_version, room / "champion", room / "champion-data")
             on_line(f"measuring v{record.number} in {environment.name}")
-            evaluation = evaluate(_request(world, state, model, environment, challenger, rival))
+            evaluation = evaluate(_request(world, state, model, environment, challenger=challenger, champion=rival))
             results += evaluation.checks
             measured = {"rows": evaluation.rows, "excluded": evaluation.excluded, "difference": evaluation.difference}
         results += _commands(world, environment, policy, room / "package", record)
@@ -120,18 +120,16 @@ def judge_source(
 
 def source_verdict(
     world: World,
-    state: State,
-    model: Model,
-    environment: Environment,
+    policy: Policy,
+    environment: str,
     record: VersionRecord,
     checks: tuple[CheckResult, ...],
 ) -> Verdict:
     """The development checks as a verdict of the version they let be born."""
-    policy = state.gates.route.policy(model, environment)
     return Verdict(
-        model=model.name,
+        model=record.model,
         version=record.number,
-        environment=environment.name,
+        environment=environment,
         key=verdict_key(record, policy),
         package=record.package.sha256,
         policy=policy.digest,
@@ -185,7 +183,7 @@ def _rows(world: World, state: State, dataset: Dataset, room: Path) -> Path | No
 
 
 def _function(
-    world: World, state: State, model: Model, environment: Environment, record: VersionRecord, package: Path
+    world: World, state: State, model: Model, environment: Environment, *, record: VersionRecord, package: Path
 ) -> list[CheckResult]:
     dataset = dataset_for(state, model, environment)
     with tempfile.TemporaryDirectory(prefix="stellwerk-rows-") as room:
@@ -220,7 +218,7 @@ def judge_with(
     policy = state.gates.route.policy(model, environment)
     results: list[CheckResult] = []
     if policy.function:
-        results += _function(world, state, model, environment, record, package)
+        results += _function(world, state, model, environment, record=record, package=package)
     if policy.measures:
         champion = state.gates.champion(state.case(model, environment, None), environment)
         with tempfile.TemporaryDirectory(prefix="stellwerk-check-") as name:
@@ -232,7 +230,9 @@ def judge_with(
                 rival = _contender(world, state, version, Path(name) / "champion", Path(name) / "champion-data")
             challenger = Contender(package=package, record=record, snapshot=snapshot)
             on_line(f"measuring as {environment.name} would")
-            results += evaluate(_request(world, state, model, environment, challenger, rival)).checks
+            results += evaluate(
+                _request(world, state, model, environment, challenger=challenger, champion=rival)
+            ).checks
     return results
 
 
@@ -241,6 +241,7 @@ def _request(
     state: State,
     model: Model,
     environment: Environment,
+    *,
     challenger: Contender,
     champion: Contender | None,
 ) -> EvaluationRequest:
@@ -282,7 +283,7 @@ def _commands(
     return [command_check(item, root=world.root, variables=variables, environ=world.environ) for item in asked]
 
 
-def _violation(world: World, state: State, model: Model, verdict: Verdict) -> Incident | None:
+def _violation(state: State, model: Model, verdict: Verdict) -> Incident | None:
     """The incident of a released version that no longer meets its thresholds; None for a mere candidate."""
     facts = state.facts(model)
     running = [

@@ -142,7 +142,7 @@ def promote_by_hand(world: World, state: State, subject: Subject, version: Versi
         raise BlockedError(
             f"{name} v{number} may not enter {environment.name}: not met: {words}", hint=closed[0].unblock
         )
-    text = release_text(world, state, environment.name, name, Release(version=number))
+    text = release_text(state, environment.name, name, Release(version=number))
     summary = f"promote: {name} v{number} to {environment.name}"
     body = f"promoted by hand by {world.actor.name}; every gate is open"
     words = message(
@@ -249,7 +249,7 @@ def _earlier(state: State, subject: Subject, release: Release) -> Version:
             return version
     raise BlockedError(
         f"no version of {subject.model.name} before v{release.version} has passed its checks",
-        hint=f"name one with --to, or: stellwerk withdraw {subject.model.name} {subject.environment.name} --because ...",
+        hint=f"name one: --to N; or: stellwerk withdraw {subject.model.name} {subject.environment.name} --because ...",
     )
 
 
@@ -282,7 +282,7 @@ def _set_release(
 ) -> Decision:
     name, environment = subject.model.name, subject.environment.name
     path = release_path(environment, name)
-    changes: dict[str, bytes | None] = {path: release_text(world, state, environment, name, release).encode()}
+    changes: dict[str, bytes | None] = {path: release_text(state, environment, name, release).encode()}
     if incident:
         changes[incident_path(name, incident.number)] = dump(incident).encode()
     text = message(

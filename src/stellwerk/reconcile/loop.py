@@ -88,7 +88,7 @@ def _carry_out(world: World, state: State, batch: list[Step], progress: _Progres
     on_event(Event(kind="done" if done.passed else "failed", step=step, text=done.summary, done=done))
 
 
-def apply(world: World, state: State, step: Step, on_event: OnEvent) -> Done:
+def apply(world: World, state: State, step: Step, on_event: OnEvent) -> Done:  # noqa: PLR0911 one per action
     """One action: one commit, or one idempotent outside effect and then its record."""
 
     def on_line(text: str) -> None:

@@ -42,6 +42,7 @@ def check_lines(checks: tuple[CheckResult, ...]) -> str:
 
 
 def check_line(check: CheckResult) -> str:
+    """One check of a verdict in one line."""
     sign = "passed" if check.passed else "FAILED"
     part = f" ({check.slice})" if check.slice else ""
     value = f" {number(check.measured.value)} on {check.measured.n} rows" if check.measured else ""

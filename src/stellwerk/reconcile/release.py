@@ -36,10 +36,10 @@ def promote(world: World, state: State, step: Step, action: Promote) -> Done:
         words = f"{step.reason}"
         rollback = Rollback(of=action.previous or 0, because=words, by=world.actor.name)
         hold = Hold(because=words, by=world.actor.name)
-        text = release_text(world, state, environment.name, name, Release(version=number, rollback=rollback, hold=hold))
+        text = release_text(state, environment.name, name, Release(version=number, rollback=rollback, hold=hold))
         summary = f"rollback: {name} to v{number} in {environment.name}"
     else:
-        text = release_text(world, state, environment.name, name, Release(version=number))
+        text = release_text(state, environment.name, name, Release(version=number))
         summary = f"promote: {name} v{number} to {environment.name}"
     body = f"{name} in {environment.name}: {old}v{number}\nbecause: {step.reason}\n{_evidence(state, name, number)}"
     words = message(
@@ -59,7 +59,7 @@ def promote(world: World, state: State, step: Step, action: Promote) -> Done:
     return Done(step=step, summary=summary, commit=world.commits.commit(changes, words))
 
 
-def release_text(world: World, state: State, environment: str, model: str, release: Release) -> str:
+def release_text(state: State, environment: str, model: str, release: Release) -> str:
     """The release file with this content: a person's file keeps its comments and order."""
     path = release_path(environment, model)
     present = state.tree.read([path]).get(path)
@@ -93,7 +93,7 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
         raise ValueError(step.key)
     name = model.name
     if action.withdraw:
-        return _withdraw(world, step, environment, target, name, model.fallback)
+        return _withdraw(world, step, environment, target, name=name, fallback=model.fallback)
     if action.version is None:
         raise ValueError(step.key)
     version = state.version(model, action.version)
@@ -136,7 +136,7 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
 
 
 def _withdraw(
-    world: World, step: Step, environment: Environment, target: DeployTarget, name: str, fallback: str | None
+    world: World, step: Step, environment: Environment, target: DeployTarget, *, name: str, fallback: str | None
 ) -> Done:
     request = DeployRequest(
         model=name,

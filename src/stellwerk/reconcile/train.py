@@ -1,4 +1,4 @@
-"""Give birth to a version: the development checks, the DVC stage, the packages remote, then one commit with the record."""
+"""Give birth to a version: development checks, the DVC stage, the packages remote, then one commit with the record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stellwerk.errors import TrainingFailed
 from stellwerk.model.records import Incident, VersionRecord
 from stellwerk.model.views import Done
 from stellwerk.planning.candidate import Candidate, find_candidate
-from stellwerk.reconcile.check import judge_source
+from stellwerk.reconcile.check import judge_source, source_verdict
 from stellwerk.reconcile.messages import check_lines, message, number
 from stellwerk.reconcile.world import PACKAGES, State, World
 
@@ -45,9 +45,8 @@ def train(world: World, state: State, step: Step, model: Model, on_line: Callabl
         f"{home}/profile.json": result.profile.encode(),
     }
     for environment, checks in sources:
-        from stellwerk.reconcile.check import source_verdict
-
-        verdict = source_verdict(world, state, model, environment, record, checks)
+        policy = state.gates.route.policy(model, environment)
+        verdict = source_verdict(world, policy, environment.name, record, checks)
         changes[f"{home}/verdicts/{environment.name}.yaml"] = dump(verdict).encode()
     changes |= result.files
     changes |= _close_failures(candidate)
@@ -136,4 +135,5 @@ def _close_failures(candidate: Candidate) -> dict[str, bytes | None]:
 
 
 def incident_path(model: str, number: int) -> str:
+    """Where the incident of that number is recorded."""
     return f"registry/{model}/incidents/{number:04d}.yaml"

@@ -151,7 +151,7 @@ def dataset_for(state: State, model: Model, environment: Environment) -> Dataset
 
 
 def data_remote(project: Project, dataset: Dataset) -> str | None:
-    """The DVC remote for a dataset: that of the first environment that may see it and names one; None: DVC's default."""
+    """The DVC remote for a dataset: of the first environment that may see it and names one; None: DVC's default."""
     for environment in project.environments:
         if environment.remote and environment.allows is not None and allowed_in(environment, dataset):
             return environment.remote
@@ -159,4 +159,5 @@ def data_remote(project: Project, dataset: Dataset) -> str | None:
 
 
 def release_path(environment: str, model: str) -> str:
+    """Where the release is declared."""
     return f"environments/{environment}/{model}.yaml"

@@ -1,7 +1,7 @@
 """Reading a repository in bulk: trees, heads, changed files. Takes no lock and writes nothing.
 
-Uses the git command directly: three short processes read a thousand models, and importing GitPython would cost more than
-all of them.
+Uses the git command directly: three short processes read a thousand models, and importing GitPython would cost
+more than all of them.
 """
 
 from __future__ import annotations

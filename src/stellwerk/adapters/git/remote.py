@@ -116,7 +116,7 @@ class RemotePublisher:
         raise StellwerkError(
             f"{self.remote} refused the push to {_short(ref)}: {words}",
             where=self.remote or "",
-            hint="if the branch is protected, let records land elsewhere: records: {ref: stellwerk/records} in mlops.yaml",
+            hint="is the branch protected? Then declare `records: {ref: stellwerk/records}` in mlops.yaml",
         ) from error
 
     def _remote_commit(self, ref: str) -> str | None:

@@ -1,7 +1,8 @@
 """Writing git: commits without touching the index or the work tree, and refs by compare-and-swap.
 
-A commit is made whole (blobs, tree, commit) before its ref moves, so a crash leaves the state before or after. When the ref is
-checked out, the changed paths are then brought into the work tree; a note in the git directory lets the next run finish that.
+A commit is made whole (blobs, tree, commit) before its ref moves, so a crash leaves the state before or after. When
+the ref is checked out, the changed paths are then brought into the work tree; a note in the git directory lets the
+next run finish that.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ SHAPES = (
     ("a private key", "PRIVATE KEY", r"PRIVATE KEY-----"),
     ("an address with a password", "://", r"://[^\s/:@\"']*:(?![$%{<*])[^\s/@\"']+@"),
 )
-KEY_WORDS = ("passw", "pwd", "passphrase", "secret", "token", "credential")
+KEY_WORDS: tuple[str, ...] = ("passw", "pwd", "passphrase", "secret", "token", "credential")
 KEY_WORDS += tuple(f"{word}{dash}key" for word in ("api", "access") for dash in ("", "_", "-"))
 KEY = re.compile("|".join(KEY_WORDS), re.IGNORECASE)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
