@@ -141,6 +141,14 @@ def test_what_is_fetched_can_be_changed_without_changing_the_cache(store, tmp_pa
     assert (tmp_path / "two/model.pkl").read_bytes() == b"\x00model"
 
 
+def test_scripts_of_a_fetched_folder_may_be_executed(store, tmp_path):
+    folder = package(tmp_path)
+    (folder / "predict.sh").write_text("#!/bin/sh\necho 1\n")
+    store.fetch(store.cache_folder(folder), tmp_path / "out", remote=None)
+    assert subprocess.check_output([tmp_path / "out/predict.sh"]) == b"1\n"
+    assert not os.access(tmp_path / "out/model.pkl", os.X_OK)
+
+
 def test_a_fetch_replaces_what_stood_there(store, tmp_path):
     name = store.cache_folder(package(tmp_path))
     (tmp_path / "out").mkdir()

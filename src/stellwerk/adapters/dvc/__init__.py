@@ -4,8 +4,8 @@ Importing this package does not import DVC; its classes do, when first used.
 """
 
 from stellwerk.adapters.dvc.setup import init_dvc
-from stellwerk.adapters.dvc.source import fetch_source
+from stellwerk.adapters.dvc.source import fetch_source, put_in_place
 from stellwerk.adapters.dvc.store import DvcStore
 from stellwerk.adapters.dvc.trainer import DvcTrainer
 
-__all__ = ["DvcStore", "DvcTrainer", "fetch_source", "init_dvc"]
+__all__ = ["DvcStore", "DvcTrainer", "fetch_source", "init_dvc", "put_in_place"]

@@ -28,7 +28,7 @@ class Session:
     def refused(self, doing: str, remote: str | None, failures: Sequence[BaseException]) -> StellwerkError:
         """The error for objects that are not where they were to be copied to, whatever the copying said."""
         if failures and not isinstance(failures[0], FileNotFoundError):
-            return _in_words(failures[0], self, doing=doing, remote=remote, asks_remote=True)
+            return _in_words(failures[0], self, doing=doing, remote=remote, asks_remote=True, urls=())
         return StellwerkError(
             f"cannot {doing}: the content is not there, or damaged",
             where=self.place(remote),
@@ -65,8 +65,13 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def opened(root: Path, *, doing: str, remote: str | None = None, asks_remote: bool = False) -> Iterator[Session]:
-    """The DVC repository at `root`. Whatever fails inside becomes a StellwerkError that says what was being done."""
+def opened(
+    root: Path, *, doing: str, remote: str | None = None, asks_remote: bool = False, urls: tuple[str, ...] = ()
+) -> Iterator[Session]:
+    """The DVC repository at `root`. Whatever fails inside becomes a StellwerkError that says what was being done.
+
+    Messages show the addresses of remotes, and `urls`, without credentials.
+    """
     from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
 
@@ -85,17 +90,23 @@ def opened(root: Path, *, doing: str, remote: str | None = None, asks_remote: bo
                 "this is not a DVC repository", where=str(root), hint="run `stellwerk init`"
             ) from error
         except Exception as error:
-            raise _in_words(error, session, doing=doing, remote=remote, asks_remote=asks_remote) from error
+            raise _in_words(error, session, doing=doing, remote=remote, asks_remote=asks_remote, urls=urls) from error
 
 
 def _in_words(
-    error: BaseException, session: Session | None, *, doing: str, remote: str | None, asks_remote: bool
+    error: BaseException,
+    session: Session | None,
+    *,
+    doing: str,
+    remote: str | None,
+    asks_remote: bool,
+    urls: tuple[str, ...],
 ) -> StellwerkError:
     from dvc.config import NoRemoteError, RemoteNotFoundError
     from dvc.lock import LockError
 
     where = session.place(remote) if session and asks_remote else ""
-    urls = _urls(session.repo.config) if session else ()
+    urls += _urls(session.repo.config) if session else ()
     reason = without_credentials(describe(error), urls)
     match error:
         case NoRemoteError():

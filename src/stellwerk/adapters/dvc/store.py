@@ -271,11 +271,15 @@ def _write(md5: str, target: Path, cache: Any) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> str:
+    """Copy and hash. DVC forgets who may be executed; a file that begins with `#!` may."""
     digest = hashlib.md5(usedforsecurity=False)
     with source.open("rb") as read, target.open("xb") as write:
+        script = read.peek(2)[:2] == b"#!"
         while chunk := read.read(CHUNK):
             digest.update(chunk)
             write.write(chunk)
         write.flush()
         os.fsync(write.fileno())
+    if script:
+        target.chmod(target.stat().st_mode | 0o111)
     return digest.hexdigest()

@@ -1,0 +1,140 @@
+"""Deploy into a folder: `<path>/<model>/versions/<digest>/`, and the link `current` to the one that serves.
+
+Whoever serves reads `current` once and keeps the folder it led to. Older versions stay for a rollback. Withdrawn,
+`current` is gone and `withdrawn.json` names the fallback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from stellwerk.errors import StellwerkError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stellwerk.model.ports import DeployRequest
+
+KEPT = 5
+CHUNK = 1 << 20
+
+
+class LocalTarget:
+    """`DeployPort` for folders; a relative `path` lies below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def deploy(self, request: DeployRequest) -> str:
+        """Unpack, check the digest, switch `current`; without a version, withdraw. An error leaves the old one."""
+        place = self._place(request)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            if request.version is None:
+                return self._withdraw(place, request)
+            return self._switch(place, request)
+        except OSError as error:
+            raise StellwerkError(
+                f"cannot deploy {request.model}: {error.strerror or error}",
+                where=str(error.filename or place),
+                hint="check the folder of `deploy: {target: local, path: ...}`, its rights and its space",
+            ) from error
+
+    def running(self, request: DeployRequest) -> str | None:
+        """The digest of the files that `current` leads to, computed now; None where there is no `current`."""
+        current = self._place(request) / "current"
+        return folder_digest(current.resolve()) if current.is_dir() else None
+
+    def _place(self, request: DeployRequest) -> Path:
+        if request.target.path is None:
+            raise StellwerkError(
+                f"the target of {request.environment} has no path",
+                where=f"environments/{request.environment}.yaml",
+                hint="deploy: {target: local, path: FOLDER}",
+            )
+        return self.root / request.target.path / request.model
+
+    def _switch(self, place: Path, request: DeployRequest) -> str:
+        if request.package is None or request.sha256 is None:
+            raise StellwerkError(f"there is no package of {request.model} to deploy", where=request.environment)
+        name = f"versions/{request.sha256[:16]}"
+        unpacked, before = place / name, self.running(request)
+        if not unpacked.is_dir() or folder_digest(unpacked) != request.sha256:
+            _unpack(request.package, unpacked, request.sha256)
+        os.utime(unpacked)
+        _link(place / "current", name)
+        (place / "withdrawn.json").unlink(missing_ok=True)
+        seen = self.running(request)
+        if seen != request.sha256:
+            raise StellwerkError(f"{place / 'current'} does not lead to the package", where=str(place))
+        _forget_old(place / "versions", keep=unpacked)
+        return f"{'already ran' if before == seen else 'runs'} {seen[:16]} at {request.target.path}/{request.model}"
+
+    def _withdraw(self, place: Path, request: DeployRequest) -> str:
+        said = {"model": request.model, "environment": request.environment, "fallback": request.fallback}
+        fresh = place / f".withdrawn-{os.getpid()}"
+        fresh.write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        fresh.replace(place / "withdrawn.json")
+        (place / "current").unlink(missing_ok=True)
+        return f"withdrawn; fallback: {request.fallback or 'none declared'}"
+
+
+def folder_digest(folder: Path) -> str:
+    """The SHA-256 that `model.records.PackageRecord` defines: over `<sha256>  <path>` lines, sorted by path."""
+    lines = []
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise StellwerkError("a package holds files only, no links", where=str(path), hint="do not load it")
+        if path.is_file():
+            lines.append((path.relative_to(folder).as_posix(), _file_digest(path)))
+    return hashlib.sha256("".join(f"{digest}  {path}\n" for path, digest in sorted(lines)).encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _unpack(package: Path, target: Path, sha256: str) -> None:
+    """Copy beside, prove the copy, then rename: a half-written version never has its name."""
+    fresh = target.with_name(f".{target.name}-{os.getpid()}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        shutil.copytree(package, fresh, symlinks=True)
+        found = folder_digest(fresh)
+        if found != sha256:
+            raise StellwerkError(
+                f"the package is not the recorded one: expected {sha256}, found {found}",
+                where=str(package),
+                hint="do not deploy it; fetch it again, and ask who changed it",
+            )
+        if target.exists():
+            target.rename(fresh.with_name(f"{fresh.name}-damaged"))
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(fresh.with_name(f"{fresh.name}-damaged"), ignore_errors=True)
+
+
+def _link(link: Path, to: str) -> None:
+    fresh = link.with_name(f".current-{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(to)
+    try:
+        fresh.replace(link)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _forget_old(versions: Path, *, keep: Path) -> None:
+    newest = sorted((path for path in versions.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns)
+    for path in newest[:-KEPT]:
+        if path != keep:
+            shutil.rmtree(path, ignore_errors=True)
