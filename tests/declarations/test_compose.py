@@ -280,6 +280,27 @@ def test_a_name_that_no_path_or_shell_should_see_is_refused(name):
     assert not declarations.complete
 
 
+@pytest.mark.parametrize(("one", "other"), [("churn", "Churn"), ("caf\u00e9", "cafe\u0301")])
+def test_two_names_that_some_file_systems_take_for_one_are_refused(one, other):
+    _, (finding,) = load(mlops=f"version: 1\nmodels:\n  {one}: {{target: x}}\n  {other}: {{target: x}}\n")
+    assert (finding.rule, str(finding.place)) == ("SW111", "mlops.yaml:4:3")
+
+
+def test_a_secret_that_was_pasted_where_its_name_belongs_is_not_repeated():
+    _, (finding,) = load(mlops=SMALL, production="purpose: production\nsecrets: [sk-live-123456]\n")
+    assert "sk-live" not in finding.message + finding.hint
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/records", "stellwerk/records"])
+def test_records_may_have_a_branch_or_a_ref(ref):
+    assert project(f"records: {{ref: {ref}}}").records.ref == ref
+
+
+@pytest.mark.parametrize("ref", ["a..b", "/a", "-a", "a b", "a/", "a@{1}", "a~1", "refs//x"])
+def test_a_ref_that_git_refuses_is_refused(ref):
+    assert rules(load(mlops=f"version: 1\nrecords: {{ref: '{ref}'}}")[1]) == ["SW111"]
+
+
 def test_the_order_of_declarations_and_files_does_not_matter():
     one = project("models: {a: {risk: low}, b: {}}\nteams: {t: {}, s: {}}", p="purpose: production")
     other = project("teams: {s: {}, t: {}}\nmodels: {b: {}, a: {risk: low}}", p="purpose: production")

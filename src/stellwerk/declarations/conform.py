@@ -65,7 +65,9 @@ _CHECKED = frozenset(
         "$ref",
     ]
 )
-_SPOKEN = frozenset(["title", "description", "default", "examples", "patternErrorMessage", "$schema", "$id", "$defs"])
+_SPOKEN = frozenset(
+    ["writeOnly", "title", "description", "default", "examples", "patternErrorMessage", "$schema", "$id", "$defs"]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,7 @@ class Node:
     condition: Node | None = None
     consequence: Node | None = None
     example: Json = None
+    hidden: bool = False  # a message must not repeat the value: it may be a secret
     plain: bool = False  # nothing but types, so the type alone decides about a scalar
 
 
@@ -166,6 +169,7 @@ def _compile(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[str
         condition=inner(schema["if"]) if "if" in schema else None,
         consequence=inner(schema["then"]) if "then" in schema else None,
         example=schema.get("examples", [None])[0],
+        hidden=schema.get("writeOnly", False),
     )
     node.plain = not (schema.keys() & _CHECKED - {"type"})
     return node
@@ -218,7 +222,8 @@ def _check_text(value: str, node: Node, keys: list[str | int], found: list[Misma
     if len(value) < node.min_length:
         _wrong(found, keys, "must not be empty")
     elif node.pattern is not None and node.pattern.search(value) is None:
-        _wrong(found, keys, f"cannot be {_described(value)}", hint=node.pattern_words)
+        what = "this value" if node.hidden else _described(value)
+        _wrong(found, keys, f"cannot be {what}", hint=node.pattern_words)
     elif node.format == "regex":
         try:
             re.compile(value)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_TRAIN = Train(data="")
+_THRESHOLD = Threshold(metric="")
 _ROLES = ("accountable", "develops", "operates", "monitors", "retrains")
 
 
@@ -173,12 +175,11 @@ def _model(name: str, value: Mapping[str, Json], owners: Owners) -> Model:
 
 
 def _train(value: Mapping[str, Json]) -> Train:
-    default = Train(data="")
     return Train(
         data=opt_text(value.get("data")) or "",
         params=_without_nulls(as_map(value.get("params"))),
-        seed=whole(value.get("seed"), default.seed),
-        timeout=seconds(value.get("timeout"), default.timeout),
+        seed=whole(value.get("seed"), _TRAIN.seed),
+        timeout=seconds(value.get("timeout"), _TRAIN.timeout),
         holdout=_holdout(value.get("holdout")),
     )
 
@@ -211,15 +212,14 @@ def _command(value: Json) -> Command | None:
 
 
 def _threshold(metric: str, value: Mapping[str, Json]) -> Threshold:
-    default = Threshold(metric=metric)
     return Threshold(
         metric=metric,
         max=opt_number(value.get("max")),
         min=opt_number(value.get("min")),
         max_worsening=_worsening(value.get("max_worsening")),
-        min_rows=whole(value.get("min_rows"), default.min_rows),
-        confidence=number(value.get("confidence"), default.confidence),
-        judge=opt_text(value.get("judge")) or default.judge,
+        min_rows=whole(value.get("min_rows"), _THRESHOLD.min_rows),
+        confidence=number(value.get("confidence"), _THRESHOLD.confidence),
+        judge=opt_text(value.get("judge")) or _THRESHOLD.judge,
         slices=texts(value.get("slices")),
     )
 

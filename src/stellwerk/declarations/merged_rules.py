@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from stellwerk.declarations.values import as_map
@@ -44,11 +45,24 @@ def merged_findings(
             if len(name) * 4 > MAX_NAME_BYTES and len(name.encode()) > MAX_NAME_BYTES:
                 words = f"the name has {len(name.encode())} bytes; file systems allow {MAX_NAME_BYTES}"
                 yield _error("SW111", sources, (kind, name), words, hint="choose a shorter name", at_key=True)
+        yield from _look_alikes(kind, tuple(as_map(resolved.get(kind))), sources)
+    yield from _look_alikes("environments", tuple(environments), sources)
     for name in environments:
         if not _ENVIRONMENT_NAME.match(name) or len(name.encode()) > MAX_NAME_BYTES:
             words = f"'{name}' cannot be the name of an environment"
             hint = "rename the file: letters, digits, '-', '_' and '.'"
             yield _error("SW111", sources, ("environments", name), words, hint=hint)
+
+
+def _look_alikes(kind: str, names: tuple[str, ...], sources: Sources) -> Iterator[Finding]:
+    """Names that some file systems take for one: they differ in case or in how an accent is encoded."""
+    first: dict[str, str] = {}
+    for name in names:
+        folded = name.casefold() if name.isascii() else unicodedata.normalize("NFKC", name).casefold()
+        other = first.setdefault(folded, name)
+        if other != name:
+            words = f"the names '{other}' and '{name}' are one file on some systems"
+            yield _error("SW111", sources, (kind, name), words, hint="rename one of them", at_key=True)
 
 
 def _model_findings(name: str, model: Mapping[str, Json], sources: Sources) -> Iterator[Finding]:

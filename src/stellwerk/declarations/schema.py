@@ -15,19 +15,23 @@ from stellwerk.errors import StellwerkError
 if TYPE_CHECKING:
     from stellwerk.model.declared import Json
 
-KINDS = ("mlops", "environment", "release")
+KINDS = ("mlops", "environment", "release")  # what people write; the folder has more, for what machines write
 
 
 def schema_text(kind: str) -> str:
     """The schema file of that kind, as it is shipped. Raises StellwerkError for a kind that does not exist."""
+    known = _schema_files()
+    if kind not in known:
+        raise StellwerkError(f"there is no schema '{kind}'", hint=f"one of {', '.join(known)}")
+    return known[kind].read_text(encoding="utf-8")
+
+
+def _schema_files() -> dict[str, Path]:
+    """The shipped schemas by kind: inside the installed package, or beside `src` in a checkout."""
     package = Path(__file__).resolve().parents[1]
-    for folder in (package / "schemas", package.parents[1] / "schemas"):
-        try:
-            return (folder / f"{kind}.schema.json").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            continue
-    message = f"there is no schema '{kind}'"
-    raise StellwerkError(message, hint=f"one of {', '.join(KINDS)}")
+    folders = (package / "schemas", package.parents[1] / "schemas")
+    files = next((found for folder in folders if (found := sorted(folder.glob("*.schema.json")))), [])
+    return {path.name.removesuffix(".schema.json"): path for path in files}
 
 
 @functools.cache
