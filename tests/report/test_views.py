@@ -278,7 +278,7 @@ ENTRY = HistoryEntry(
     author="Ada <ada@example.com>",
     action="promote",
     summary="promote: shoe-demand v3 to production",
-    body="rmse 10.25\n",
+    body="rmse 10.25\n\nStellwerk-Action: promote\nStellwerk-Version: 3\n",
 )
 
 
@@ -297,13 +297,13 @@ def test_log_json_is_valid(assert_valid):
 TRAINED = Step(action=Train(model="shoe-demand", fingerprint="f"), reason="new")
 OUTCOME = Outcome(
     done=(
-        Done(step=TRAINED, summary="train: shoe-demand v3", commit="1a2b3c4d5e6f"),
+        Done(step=TRAINED, summary="train: shoe-demand v3", commit="1a2b3c4d5e6f", detail="because: first version"),
         Done(
             step=EXPLANATION.next_steps[0],
             summary="check: shoe-demand v3 in regression",
             commit="2b3c4d5e",
             passed=False,
-            detail="rmse where workingday=0",
+            detail="- passed rmse 10.25\n- FAILED rmse (workingday=0) 14\n",
         ),
     ),
     problems=(("deploy:shoe-demand:production", "the target is read-only:\nerrno 30", "make it writable"),),
@@ -316,7 +316,9 @@ OUTCOME = Outcome(
 def test_an_outcome_tells_what_was_done_what_failed_and_each_wait_once():
     assert outcome_text(OUTCOME, color=False, width=100) == (
         "✓ 1a2b3c4  train: shoe-demand v3\n"
-        "✗ 2b3c4d5  check: shoe-demand v3 in regression (rmse where workingday=0)\n"
+        "✗ 2b3c4d5  check: shoe-demand v3 in regression\n"
+        "  - passed rmse 10.25\n"
+        "  - FAILED rmse (workingday=0) 14\n"
         "\n"
         "✗ deploy shoe-demand production failed:\n"
         "    the target is read-only:\n"

@@ -75,7 +75,10 @@ def command(
     with Progress(console) as progress:
         outcome = workspace.reconcile(request, progress)
     say = console.show if outcome.problems else console.tell  # a failure is never silent
-    say(("\n" if outcome.done else "") + outcome_end(outcome, color=console.color, width=console.width))
+    say(
+        ("\n" if outcome.done or outcome.problems else "")
+        + outcome_end(outcome, color=console.color, width=console.width)
+    )
     return exit_code(outcome)
 
 

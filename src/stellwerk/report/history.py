@@ -21,10 +21,17 @@ def log_text(entries: tuple[HistoryEntry, ...], *, color: bool, bodies: bool = T
     for entry in entries:
         lines.append(f"{ink.yellow(short(entry.commit))}  {ink.bold(clean(entry.summary))}")
         lines.append(ink.dim(f"         {clean(entry.at)}  {clean(entry.author)}"))
-        if bodies and entry.body.strip():
-            lines += [f"         {line}".rstrip() for line in clean_lines(entry.body.strip()).split("\n")]
+        evidence = _without_trailers(entry.body) if bodies else ""
+        if evidence:
+            lines += [f"         {line}".rstrip() for line in clean_lines(evidence).split("\n")]
         lines.append("")
     return "\n".join(lines)
+
+
+def _without_trailers(body: str) -> str:
+    """The body for people: the trailers that end it say again, for git, what the summary says."""
+    kept, _, last = body.strip().rpartition("\n\n")
+    return kept if all(line.startswith("Stellwerk-") for line in last.split("\n")) else body.strip()
 
 
 def log_json(entries: tuple[HistoryEntry, ...]) -> str:

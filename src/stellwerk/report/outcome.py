@@ -23,12 +23,14 @@ def outcome_text(outcome: Outcome, *, color: bool, width: int) -> str:
 
 
 def done_line(done: Done, *, color: bool) -> str:
-    """`✓ 1a2b3c4  promote: shoe-demand v3 to production`."""
+    """`✓ 1a2b3c4  promote: shoe-demand v3 to production`; a refusal is followed by its details."""
     ink = Ink(color=color)
     mark = ink.green("✓") if done.passed else ink.red("✗")
     commit = short(done.commit) if done.commit else NO_COMMIT
-    detail = f" ({clean(done.detail)})" if done.detail else ""
-    return f"{mark} {ink.yellow(commit)}  {clean(done.summary)}{detail}"
+    lines = [f"{mark} {ink.yellow(commit)}  {clean(done.summary)}"]
+    if not done.passed:
+        lines += (f"  {line}".rstrip() for line in clean_lines(done.detail.strip()).split("\n") if done.detail)
+    return "\n".join(lines)
 
 
 def failed_line(text: str, *, color: bool) -> str:
