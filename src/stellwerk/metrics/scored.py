@@ -71,7 +71,7 @@ def labels(data: Scored) -> Labels:
     import numpy as np
     import pandas as pd
 
-    columns = [pd.Series(data.truth), pd.Series(data.prediction)]
+    columns = [pd.Series(data.truth).infer_objects(), pd.Series(data.prediction).infer_objects()]
     for column, what in zip(columns, ("truth", "prediction"), strict=True):
         missing = int(column.isna().sum())
         if missing:
@@ -80,6 +80,8 @@ def labels(data: Scored) -> Labels:
     mixed = text[0] != text[1] or (not all(text) and any(column.dtype == object for column in columns))
     if mixed:
         columns = [column.map(label_text) for column in columns]
+        if any(column.isin(["true", "false"]).all() for column in columns):
+            columns = [column.map(lambda text: _AS_BOOLEAN.get(text, text)) for column in columns]
     both = np.concatenate([column.to_numpy() for column in columns])
     classes, codes = np.unique(both.astype(str) if both.dtype == object else both, return_inverse=True)
     return Labels(truth=codes[: len(data)], prediction=codes[len(data) :], classes=tuple(classes.tolist()))
@@ -88,11 +90,8 @@ def labels(data: Scored) -> Labels:
 def positive_code(found: Labels, positive: Json) -> int:
     """The number of the positive class; NotComputableError where it is not clear which it is."""
     if positive is not None:
-        wanted = {label_text(positive)}
-        if isinstance(positive, bool):
-            wanted.add(str(int(positive)))
-        elif isinstance(positive, int) and positive in {0, 1}:
-            wanted.add(str(bool(positive)).lower())
+        text = label_text(positive)
+        wanted = {text, _OTHER_SPELLING.get(text, text)}
         codes = [code for code, label in enumerate(found.classes) if label_text(label) in wanted]
         if not codes:
             raise NotComputableError("no row has the declared positive class, neither in truth nor in prediction")
@@ -102,6 +101,10 @@ def positive_code(found: Labels, positive: Json) -> int:
     if len(found.classes) < 2:  # noqa: PLR2004
         raise NotComputableError("all rows are of one class, and `positive` is not declared")
     raise NotComputableError(f"there are {len(found.classes)} classes: declare `positive`, or use a macro metric")
+
+
+_AS_BOOLEAN = {"1": "true", "0": "false"}
+_OTHER_SPELLING = {"true": "1", "false": "0", "1": "true", "0": "false"}
 
 
 def label_text(label: object) -> str:
