@@ -26,7 +26,7 @@ from stellwerk.model.views import (
 from stellwerk.report.checks import checks_json, checks_text
 from stellwerk.report.decision import decision_text
 from stellwerk.report.history import log_json, log_text
-from stellwerk.report.outcome import outcome_json, outcome_text
+from stellwerk.report.outcome import done_line, outcome_json, outcome_text
 from stellwerk.report.status import status_json, status_text
 from stellwerk.report.terminal import cells
 from stellwerk.report.version_diff import diff_json, diff_text
@@ -360,3 +360,11 @@ def test_a_decision_shows_its_commit_whether_it_was_pushed_and_what_comes_next()
     assert "Next" not in decision_text(decision, color=False, hints=False)
     unchanged = Decision(summary="already approved", commit=None, pushed=False)
     assert decision_text(unchanged, color=False) == "already approved (nothing changed)\n"
+
+
+def test_of_a_long_log_only_the_end_is_shown():
+    log = "\n".join(f"line {number}" for number in range(1000))
+    shown = done_line(Done(step=TRAINED, summary="failed", commit=None, passed=False, detail=log), color=False)
+    lines = shown.split("\n")
+    assert lines[:2] == ["✗ ·······  failed", "  … 970 lines before"]
+    assert lines[-1] == "  line 999"

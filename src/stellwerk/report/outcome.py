@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stellwerk.model.views import Done, Outcome
 
 NO_COMMIT = "·" * 7
+DETAIL_LINES = 30  # the end of a log says why it failed
 
 
 def outcome_text(outcome: Outcome, *, color: bool, width: int) -> str:
@@ -28,8 +29,11 @@ def done_line(done: Done, *, color: bool) -> str:
     mark = ink.green("✓") if done.passed else ink.red("✗")
     commit = short(done.commit) if done.commit else NO_COMMIT
     lines = [f"{mark} {ink.yellow(commit)}  {clean(done.summary)}"]
-    if not done.passed:
-        lines += (f"  {line}".rstrip() for line in clean_lines(done.detail.strip()).split("\n") if done.detail)
+    if not done.passed and done.detail:
+        details = clean_lines(done.detail.strip()).split("\n")
+        left_out = len(details) - DETAIL_LINES
+        lines += [f"  … {left_out:,} lines before"] if left_out > 0 else []
+        lines += (f"  {line}".rstrip() for line in details[-DETAIL_LINES:])
     return "\n".join(lines)
 
 
