@@ -44,12 +44,12 @@ def judge(example: Example) -> tuple[Finding, ...]:
     return (*findings, *check_rules(given))
 
 
-@pytest.fixture(name="judge")
+@pytest.fixture(name="judge", scope="session")
 def judge_fixture() -> Callable[[Example], tuple[Finding, ...]]:
     """Everything that is wrong with an example, found by the real loader and all rules."""
     return judge
 
 
-@pytest.fixture(name="memory_tree")
+@pytest.fixture(name="memory_tree", scope="session")
 def memory_tree_fixture() -> type[MemoryTree]:
     return MemoryTree
