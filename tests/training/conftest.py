@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import random
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,29 @@ def namespaces(tmp_path: Path) -> None:
     settings = {"env": dict(os.environ), "timeout": 30, "log": tmp_path / "probe.txt", "isolation": Isolation()}
     if run(["true"], cwd=tmp_path, **settings).isolation != "namespace":
         pytest.skip("this machine grants no namespaces")
+
+
+@pytest.fixture(scope="session")
+def environment_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def bare_environment(
+    environment_cache: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path], str]:
+    """Write `requirements.txt` into a folder: nothing but a small wheel made here, so that no index is asked."""
+    monkeypatch.setenv("STELLWERK_CACHE", str(environment_cache))
+    wheel = environment_cache / "small-1-py3-none-any.whl"
+    if not wheel.exists():
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("small.py", "VERSION = 1\n")
+            archive.writestr("small-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1\n")
+            archive.writestr("small-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            archive.writestr("small-1.dist-info/RECORD", "small.py,,\n")
+
+    def write(folder: Path) -> str:
+        (folder / "requirements.txt").write_text(f"{wheel}\n")
+        return "requirements.txt"
+
+    return write
