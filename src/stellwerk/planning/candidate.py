@@ -51,6 +51,25 @@ class Candidate:
         return "; ".join(changes[:3]) + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")  # noqa: PLR2004
 
 
+def _released(model: Model, observed: Observed) -> frozenset[int]:
+    names = {model.name, model.previously}
+    return frozenset(release.version for (_, name), release in observed.releases.items() if name in names)
+
+
+def _parent(versions: list[Version], parts: Mapping[str, Json], released: frozenset[int]) -> Version | None:
+    """What a new version descends from: the newest that differs in its data alone, else what is released, else the newest.
+
+    A refused experiment in between is no ancestor: the next retraining of what runs is a retraining.
+    """
+    for version in reversed(versions):
+        if only_data_changed(version.record.parts, parts):
+            return version
+    for version in reversed(versions):
+        if version.record.number in released:
+            return version
+    return versions[-1] if versions else None
+
+
 def facts_of(model: Model, observed: Observed) -> ModelFacts:
     """The registry's facts of a model; of its previous name while the rename is not carried out."""
     found = observed.models.get(model.name)
@@ -79,7 +98,7 @@ def find_candidate(model: Model, observed: Observed) -> Candidate:
         parts=parts,
         fingerprint=wanted,
         version=same[-1] if same else None,
-        parent=versions[-1] if versions else None,
+        parent=_parent(versions, parts, _released(model, observed)),
         missing=tuple(file.path for file in code if not file.digest),
         failure=failures[-1] if failures else None,
     )

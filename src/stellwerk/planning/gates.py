@@ -13,7 +13,7 @@ from stellwerk.planning.policy import Policy, Route, current
 if TYPE_CHECKING:
     from stellwerk.model.declared import ApprovalRule, Environment, Model, Project, When
     from stellwerk.model.observed import ModelFacts, Observed, Version
-    from stellwerk.model.records import Release, Verdict
+    from stellwerk.model.records import CheckResult, Release, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,12 +288,15 @@ def matches(when: When, model: Model, trigger: str) -> bool:
     return risk_fits and (not when.trigger or trigger in when.trigger)
 
 
-def check_words(check: object) -> str:
+def check_words(check: CheckResult) -> str:
     """One failed check in a few words."""
-    name = getattr(check, "name", "")
-    part = f" for {check.slice}" if getattr(check, "slice", None) else ""  # type: ignore[attr-defined]
-    detail = getattr(check, "detail", "") or getattr(check, "limit", "") or ""
-    return f"{name}{part}: {detail}" if detail else f"{name}{part}"
+    part = f" for {check.slice}" if check.slice else ""
+    if check.measured is None or check.measured.value is None or check.limit is None:
+        detail = check.detail or (check.measured.problem if check.measured else "") or check.limit
+        return f"{check.name}{part}: {detail}" if detail else f"{check.name}{part}"
+    value = f"{check.measured.value:.4g} on {check.measured.n} rows"
+    champion = f" (champion {check.champion.value:.4g})" if check.champion and check.champion.value is not None else ""
+    return f"{check.name}{part} is {value}{champion}, asked is {check.limit}"
 
 
 def seconds_of(text: str) -> float:

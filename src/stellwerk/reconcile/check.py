@@ -12,6 +12,7 @@ from stellwerk.errors import StellwerkError
 from stellwerk.model.declared import CommandCheck, Dataset, Environment, Model
 from stellwerk.model.records import CheckResult, Incident, Verdict, VersionRecord
 from stellwerk.model.views import Done
+from stellwerk.planning.gates import check_words
 from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
 from stellwerk.reconcile.messages import check_lines, message
 from stellwerk.reconcile.world import PACKAGES, State, World, data_remote, dataset_for
@@ -48,7 +49,8 @@ def check(world: World, state: State, step: Step, action: Check, on_line: Lines)
             body += f"\nincident {incident.number:04d}: {incident.summary}; tell {incident.notify or 'the owner'}"
     text = message(summary, body, world.actor, action="check", model=name, version=number, environment=environment.name)
     commit = world.commits.commit(changes, text)
-    return Done(step=step, summary=summary, commit=commit, passed=verdict.passed, detail=check_lines(verdict.checks))
+    failures = "; ".join(check_words(result) for result in verdict.checks if not result.passed)
+    return Done(step=step, summary=summary, commit=commit, passed=verdict.passed, detail=failures)
 
 
 def judge(

@@ -62,7 +62,7 @@ def train(world: World, state: State, step: Step, model: Model, on_line: Callabl
         on_line(f"warning SW410: columns that seem to reproduce the target: {suspects}")
     text = message(summary, body, world.actor, action="train", model=model.name, version=record.number)
     commit = world.commits.commit(changes, text)
-    return Done(step=step, summary=f"{summary} ({metrics})", commit=commit, detail=body)
+    return Done(step=step, summary=f"{summary} ({metrics})", commit=commit)
 
 
 def _record(world: World, state: State, candidate: Candidate, result: TrainingResult) -> VersionRecord:
@@ -121,7 +121,15 @@ def _record_failure(world: World, step: Step, candidate: Candidate, summary: str
     )
     text = message(f"fail: training of {model}", summary, world.actor, action="train", model=model)
     commit = world.commits.commit({incident_path(model, number): dump(incident).encode()}, text)
-    return Done(step=step, summary=f"training of {model} failed: {first}", commit=commit, passed=False, detail=log)
+    return Done(
+        step=step, summary=f"training of {model} failed: {first}", commit=commit, passed=False, detail=_end(log)
+    )
+
+
+def _end(log: str) -> str:
+    """The last line of a log that says something."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def _close_failures(candidate: Candidate) -> dict[str, bytes | None]:

@@ -12,20 +12,23 @@ if TYPE_CHECKING:
     from stellwerk.model.views import HistoryEntry
 
 
-def log_text(entries: tuple[HistoryEntry, ...], *, color: bool, bodies: bool = True) -> str:
-    """Per commit a line with its summary, one with who and when, and its body indented."""
+def log_text(entries: tuple[HistoryEntry, ...], *, color: bool, bodies: bool = False) -> str:
+    """Per commit a line with its summary, when, who and why; with `bodies` its evidence indented below."""
     if not entries:
         return "Nothing has happened yet.\n"
     ink = Ink(color=color)
     lines = []
     for entry in entries:
-        lines.append(f"{ink.yellow(short(entry.commit))}  {ink.bold(clean(entry.summary))}")
-        lines.append(ink.dim(f"         {clean(entry.at)}  {clean(entry.author)}"))
-        evidence = _without_trailers(entry.body) if bodies else ""
-        if evidence:
+        when = ink.dim(f"{clean(entry.at)[:10]} {clean(entry.author)}")
+        lines.append(f"{ink.yellow(short(entry.commit))}  {ink.bold(clean(entry.summary))}  {when}")
+        evidence = _without_trailers(entry.body)
+        if bodies and evidence:
             lines += [f"         {line}".rstrip() for line in clean_lines(evidence).split("\n")]
-        lines.append("")
-    return "\n".join(lines)
+            lines.append("")
+        else:
+            reasons = [line for line in clean_lines(evidence).split("\n") if line.startswith("because: ")]
+            lines += [ink.dim(f"         {reason}") for reason in reasons[:1]]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _without_trailers(body: str) -> str:
