@@ -171,5 +171,5 @@ def test_a_rule_is_explained_with_both_examples(rule):
 
 def test_an_unknown_rule_is_wrong_usage_and_names_the_nearest():
     with pytest.raises(UsageError) as caught:
-        find_rule("SW2O4")
+        find_rule("SW2044")
     assert "SW204" in caught.value.hint

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stellwerk.model.findings import Place, Severity
 from stellwerk.planning.rules.nearest import ValidNames
 from stellwerk.planning.rules.paths import leaving, symlink_of
-from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput
+from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput, declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -120,6 +120,18 @@ def _unpinned(given: RuleInput) -> Iterator[Problem]:
             )
 
 
+def _other_repositories(given: RuleInput) -> Iterator[Problem]:
+    datasets = given.declarations.value.get("datasets")
+    for name, said in datasets.items() if isinstance(datasets, dict) else ():
+        source = said.get("source") if isinstance(said, dict) else None
+        if isinstance(source, dict) and source.get("git") is not None:
+            yield Problem(
+                place=given.place("datasets", name, "source", "git"),
+                message=f"'{name}' comes from another git repository, which Stellwerk cannot read yet",
+                hint="until then: source: {command: ...} with `dvc get`, or url: with the address DVC can import",
+            )
+
+
 _MODEL = (
     "version: 1\n"
     "datasets: {customers: {path: data/customers.csv}}\n"
@@ -162,5 +174,15 @@ RULES = (
         failing=_repository(source=_CODE, requirements="pandas>=2\n"),
         passing=_repository(source=_CODE, requirements="pandas==3.0.0\n"),
         check=_unpinned,
+    ),
+    Rule(
+        id="SW214",
+        title="dataset of another repository",
+        severity=Severity.ERROR,
+        explanation="`source: {git, path, rev}` is reserved for datasets that another repository holds. It is not read"
+        " yet, and a key that does nothing would be worse than an error.",
+        failing=declared("datasets: {customers: {path: data/customers.csv, source: {git: crm.git, path: a.csv}}}"),
+        passing=declared("datasets: {customers: {path: data/customers.csv, source: {command: ./export.sh}}}"),
+        check=_other_repositories,
     ),
 )

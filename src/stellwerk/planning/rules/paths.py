@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from stellwerk.model.findings import Severity
@@ -147,27 +146,6 @@ def _shared(given: RuleInput) -> Iterator[Problem]:
             )
 
 
-def _folded(given: RuleInput) -> Iterator[Problem]:
-    for kind, names in (
-        ("models", given.models),
-        ("datasets", given.datasets),
-        ("environments", given.environments),
-    ):
-        taken: dict[str, str] = {}
-        for name in names:
-            folded = unicodedata.normalize("NFC", name).casefold()
-            if folded in taken:
-                yield Problem(
-                    place=given.place(kind, name),
-                    message=f"'{taken[folded]}' and '{name}' become one folder where file names have no case",
-                    hint="rename one of them",
-                )
-            taken.setdefault(folded, name)
-
-
-_SOURCE = "source: churn.py, target: churned, train: {data: customers}"
-_CHURN = f"datasets: {{customers: {{path: data/customers.csv}}}}\nmodels: {{churn: {{{_SOURCE}}}}}"
-
 RULES = (
     Rule(
         id="SW208",
@@ -178,16 +156,6 @@ RULES = (
         failing=declared("datasets:\n  customers: {path: data/customers.csv}\n  clients: {path: data/customers.csv}"),
         passing=declared("datasets:\n  customers: {path: data/customers.csv}\n  clients: {path: data/clients.csv}"),
         check=_shared,
-    ),
-    Rule(
-        id="SW213",
-        title="names that differ only in case",
-        severity=Severity.ERROR,
-        explanation="Models, datasets and environments have folders and files of their name. On macOS and Windows"
-        " `Churn` and `churn` are one folder, and a checkout would mix their records.",
-        failing=declared(f"{_CHURN[:-1]}, Churn: {{{_SOURCE.replace('churn.py', 'two.py')}}}}}"),
-        passing=declared(f"{_CHURN[:-1]}, churn-b2b: {{{_SOURCE.replace('churn.py', 'two.py')}}}}}"),
-        check=_folded,
     ),
     Rule(
         id="SW501",

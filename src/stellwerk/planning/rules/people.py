@@ -33,7 +33,7 @@ def _too_many(given: RuleInput) -> Iterator[Problem]:
         if rule.count > len(team.members):
             yield Problem(
                 place=place,
-                message=f"{_people(rule.count)} of '{team.name}' must approve, but it has {len(team.members)} members",
+                message=f"{_people(rule.count)} of '{team.name}' must approve, but it has {len(team.members)}",
                 hint=f"add people to teams.{team.name}.members, or lower count",
             )
 
