@@ -1,5 +1,7 @@
 import dataclasses
 
+import pytest
+
 from stellwerk.model.actions import Check, Plan, Step, Train, Wait, WaitKind
 from stellwerk.model.records import (
     CheckResult,
@@ -81,8 +83,8 @@ STATUS = Status(
     basis="1a2b3c4d",
     environments=("integration", "regression", "production"),
     rows=(
-        row("integration", 3, Health.CHECKED),
-        row("regression", 3, Health.FAILED),
+        row("integration", None, Health.CHECKED, candidate=3),
+        row("regression", None, Health.FAILED, candidate=3),
         row("production", 2, Health.HEALTHY, candidate=3, waits=("regression refuses v3",), live="runs v2"),
     ),
     models=(("shoe-demand", 3, ""),),
@@ -368,3 +370,28 @@ def test_of_a_long_log_only_the_end_is_shown():
     lines = shown.split("\n")
     assert lines[:2] == ["✗ ·······  failed", "  … 970 lines before"]
     assert lines[-1] == "  line 999"
+
+
+@pytest.mark.parametrize(
+    ("version", "candidate", "health", "waits", "cell"),
+    [
+        (None, None, Health.NONE, (), "–"),
+        (None, 1, Health.NONE, ("an approval",), "v1 waits"),
+        (None, 1, Health.CHECKED, (), "✓ v1 checked"),
+        (2, 2, Health.PENDING, (), "… v2 pending"),
+        (2, 3, Health.HELD, (), "‖ v2 held → v3"),
+        (None, 3, Health.WITHDRAWN, (), "↓ withdrawn"),
+        (2, None, Health.VIOLATED, (), "✗ v2 violated"),
+    ],
+)
+def test_a_cell_names_the_version_its_state_and_what_is_on_its_way(version, candidate, health, waits, cell):
+    item = row("production", version, health, candidate=candidate, waits=waits)
+    status = dataclasses.replace(STATUS, rows=(item,), environments=("production",))
+    assert status_text(status, color=False, width=80).splitlines()[3] == f"shoe-demand  {cell}"
+
+
+def test_a_released_version_that_no_longer_meets_a_condition_is_not_called_fine():
+    explanation = dataclasses.replace(EXPLANATION, released=3, verdict=None, next_steps=())
+    assert why_text((explanation,), color=False, width=100).splitlines()[0] == (
+        "shoe-demand → production: v3 is released and is the current version, 1 of 2 conditions unmet"
+    )

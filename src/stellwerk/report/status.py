@@ -63,20 +63,19 @@ def _stacked(
 
 
 def _cell(row: StatusRow | None) -> str:
+    """`✓ v2 ok → v3`: what stands there, and the version that is on its way, if it is another one."""
     if row is None:
         return NOTHING
-    text = _health(row)
-    if row.candidate is not None and row.candidate != row.version:
-        coming = f"v{row.candidate}"
-        return f"{coming} waits" if text == NOTHING and row.waits else f"{text} → {coming}"
-    return text
-
-
-def _health(row: StatusRow) -> str:
+    candidate = "" if row.candidate is None else f"v{row.candidate}"
     if row.version is None:
-        return {Health.NONE: NOTHING, Health.FAILED: "✗ failed", Health.WITHDRAWN: "↓ withdrawn"}.get(
-            row.health, row.health.value
-        )
+        if row.health is Health.NONE:
+            return f"{candidate} waits" if candidate and row.waits else NOTHING
+        return _join(row.health, "" if row.health is Health.WITHDRAWN else candidate)
+    coming = f" → {candidate}" if candidate and row.candidate != row.version else ""
+    return _join(row.health, f"v{row.version}") + coming
+
+
+def _join(health: Health, version: str) -> str:
     signs = {
         Health.NONE: "",
         Health.CHECKED: "✓",
@@ -87,7 +86,7 @@ def _health(row: StatusRow) -> str:
         Health.WITHDRAWN: "↓",
         Health.FAILED: "✗",
     }
-    return f"{signs[row.health]} v{row.version} {_word(row.health)}".strip()
+    return " ".join(word for word in (signs[health], version, _word(health)) if word)
 
 
 def _word(health: Health) -> str:

@@ -45,11 +45,11 @@ def _paragraph(item: Explanation, *, ink: Ink, width: int) -> list[str]:
 
 def _standing(item: Explanation) -> str:
     released = "nothing is released" if item.released is None else f"v{item.released} is released"
-    if item.version is not None and item.version == item.released:
-        return f"{released}, and it is the current version"
     unmet = sum(1 for condition in item.conditions if not condition.met)
+    missing = f", {unmet} of {len(item.conditions)} conditions unmet" if unmet else ""
+    if item.version is not None and item.version == item.released:
+        return f"{released} and is the current version{missing}"
     candidate = "there is no version to promote yet" if item.version is None else f"{version(item.version)} is next"
-    missing = f", {unmet} of {len(item.conditions)} conditions unmet" if item.conditions else ""
     return f"{released}; {candidate}{missing}"
 
 
