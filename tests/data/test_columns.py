@@ -93,3 +93,26 @@ def test_a_corrupt_row_in_real_data_is_found(shared_data):
     (problem,) = check_columns(frame, columns)
     assert problem.rows == (417,)
     assert "row 417 (line 418)" in problem.message
+
+
+@pytest.mark.parametrize("kind", ["string", "integer", "number", "boolean", "date", "datetime", None])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1, 2], None],
+        [1, "x"],
+        pd.to_timedelta([1, 2], unit="s"),
+        pd.period_range("2026-01", periods=2, freq="D"),
+        pd.array([True, None], dtype="boolean"),
+        pd.Categorical(["a", "b"]),
+        pd.to_datetime(["2026-01-01", None]).tz_localize("Europe/Berlin"),
+    ],
+    ids=lambda values: str(getattr(values, "dtype", values)),
+)
+def test_values_of_any_kind_are_judged_without_an_error(kind, values):
+    frame = pd.DataFrame({"c": values})
+    rules = {"allowed": (1, "a", True), "pattern": "a", "unique": True, "missing": 0.0}
+    numbers, dates = Column(name="c", type=kind, min=0, max=5, **rules), Column(name="c", min="2026-01-01")
+    problems = check_columns(frame, (numbers, dates), key=("c",), time="c")
+    assert all(problem.rows and problem.message.startswith("c ") for problem in problems)
+    assert problems

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellwerk.data.frames import read_rows, write_rows
@@ -28,12 +28,11 @@ def by_id(frame: pd.DataFrame, mask: np.ndarray) -> set[str]:
     return set(frame["id"][mask])
 
 
-@given(seed=SEEDS, order=st.randoms(use_true_random=False))
-def test_the_order_of_rows_and_columns_does_not_matter(seed, order):
+@settings(max_examples=40)
+@given(seed=SEEDS, columns=st.permutations(["id", "team", "x"]))
+def test_the_order_of_rows_and_columns_does_not_matter(seed, columns):
     frame = customers(80)
-    rows, columns = list(range(80)), ["id", "team", "x"]
-    order.shuffle(rows)
-    order.shuffle(columns)
+    rows = np.random.default_rng(seed).permutation(80)
     shuffled = frame.iloc[rows][columns].reset_index(drop=True)
     one = split(frame, Holdout(), seed=seed, identity=(), time=None)
     other = split(shuffled, Holdout(), seed=seed, identity=(), time=None)
@@ -41,6 +40,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(seed, order):
     assert one.record == other.record
 
 
+@settings(max_examples=40)
 @given(seed=SEEDS, more=st.integers(1, 60))
 def test_added_rows_never_move_an_old_row_across(seed, more):
     old, new = customers(60), customers(60 + more)
@@ -93,6 +93,7 @@ def test_the_last_seconds_are_counted_back_from_the_newest_row():
     assert parts.record.boundary == "2026-01-02T12:00:00Z"
 
 
+@settings(max_examples=50)
 @given(share=st.floats(0.05, 0.95), moments=st.lists(st.integers(0, 20), min_size=2, max_size=40))
 def test_nothing_trained_on_is_later_than_anything_held_out(share, moments):
     frame = days(*(f"2026-01-{day + 1:02}" for day in moments))

@@ -70,3 +70,22 @@ def test_the_parts_of_the_bike_count_are_suspected_and_nothing_else(shared_data)
 def test_the_honest_columns_of_credit_data_are_left_alone(shared_data):
     rows = typed(read_rows(shared_data("credit_g.csv"), "csv"), "csv")
     assert suspect_leaks(rows, "class", [name for name in rows.columns if name != "class"], task="classification") == ()
+
+
+def test_values_of_any_kind_are_compared_without_an_error():
+    rows = pd.DataFrame(
+        {
+            "nested": [{"a": row} for row in range(40)],
+            "mixed": [1, "x"] * 20,
+            "endless": [np.inf, 1.0] * 20,
+            "category": pd.Categorical(["a", "b"] * 20),
+            "optional": pd.array([1, None] * 20, dtype="Int64"),
+            "flag": [True, False] * 20,
+        }
+    )
+    for target in rows.columns:
+        for task in ("regression", "classification"):
+            found = suspect_leaks(rows, target, list(rows.columns), task=task)
+            assert target not in dict(found)
+    named = [name for name, _ in suspect_leaks(rows, "flag", ["category", "nested"], task="classification")]
+    assert named == ["category"]

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellwerk.data.frames import read_rows, typed
@@ -41,11 +41,11 @@ def test_no_small_category_is_shown_or_can_be_worked_out(values, least):
         assert shown["counts"] == {}
 
 
-@given(values=NUMBERS, order=st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(values, order):
+@settings(max_examples=40)
+@given(values=NUMBERS, seed=st.integers(0, 99))
+def test_the_order_of_rows_does_not_matter(values, seed):
     frame = pd.DataFrame({"x": values, "c": [str(value) for value in values]})
-    rows = list(range(len(values)))
-    order.shuffle(rows)
+    rows = np.random.default_rng(seed).permutation(len(values))
     assert json.dumps(profile(frame.iloc[rows], min_group=3)) == json.dumps(profile(frame, min_group=3))
 
 

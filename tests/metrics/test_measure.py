@@ -180,16 +180,16 @@ def test_business_metrics_are_what_they_say():
 
 
 @settings(max_examples=30)
-@given(rows=POSITIVES, order=st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(rows, order):
-    shuffled = list(rows)
-    order.shuffle(shuffled)
+@given(rows=POSITIVES, seed=st.integers(0, 99))
+def test_the_order_of_rows_does_not_matter(rows, seed):
+    shuffled = [rows[row] for row in np.random.default_rng(seed).permutation(len(rows))]
     for name in every_name("regression"):
         before, after = value(name, numbers(rows)), value(name, numbers(shuffled))
         assert (before is None) == (after is None)
         assert after == before or after == pytest.approx(before, rel=1e-6, abs=1e-9)
 
 
+@settings(max_examples=30)
 @given(rows=POSITIVES)
 def test_the_truth_predicts_itself_perfectly(rows):
     perfect = numbers([(truth, truth) for truth, _ in rows])

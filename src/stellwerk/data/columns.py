@@ -223,9 +223,10 @@ def _instants(values: pd.Series) -> pd.Series:
     """Times in UTC (those without an offset are taken for UTC); NaT where it is not ISO 8601."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(values.dtype):
+    if not _is_text(values) and not pd.api.types.is_datetime64_any_dtype(values.dtype):
         return pd.Series(pd.NaT, index=values.index, dtype="datetime64[ns, UTC]")
-    return pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+    texts = values.astype("str") if _is_text(values) else values
+    return pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
 
 
 def _allowed(values: pd.Series, allowed: Sequence[Json]) -> Mask:

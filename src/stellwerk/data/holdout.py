@@ -165,7 +165,8 @@ def _instants(frame: pd.DataFrame, time: str) -> pd.Series:
     values = frame[time]
     if pd.api.types.is_numeric_dtype(values.dtype):
         raise StellwerkError(f"column {time} holds numbers, not times", where=time, hint="write times as 2026-01-31")
-    times = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+    texts = values if pd.api.types.is_datetime64_any_dtype(values.dtype) else values.astype("str")
+    times = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
     bad = times.isna().to_numpy().nonzero()[0].tolist()
     if bad:
         raise StellwerkError(

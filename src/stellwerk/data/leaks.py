@@ -34,6 +34,7 @@ def suspect_leaks(
     columns = [name for name in features if name != target and name in frame.columns]
     rows = frame.loc[frame[target].notna().to_numpy()] if target in frame.columns else frame.iloc[:0]
     rows = rows.iloc[:: max(1, -(-len(rows) // SAMPLE))]
+    rows = rows[[*columns, target]].apply(_comparable) if len(rows) else rows
     if len(rows) < FEWEST or rows[target].nunique() < 2:  # noqa: PLR2004  (nothing to tell apart)
         return ()
     truth = rows[target]
@@ -57,12 +58,12 @@ def _alone(values: pd.Series, truth: pd.Series, task: str) -> str | None:
     if not _numeric(values):
         return None
     if task == "regression" and _numeric(truth):
-        straight = abs(float(values.astype(float).corr(truth.astype(float))))
+        straight = abs(float(values.corr(truth)))
         ranked = abs(float(values.rank().corr(truth.rank())))
         if max(straight, ranked) >= NEAR_PERFECT:
             return f"it follows {{target}} almost exactly (correlation {max(straight, ranked):.3f})"
     elif truth.nunique() == 2:  # noqa: PLR2004
-        area = _area(values.astype(float), truth)
+        area = _area(values, truth)
         if area >= NEAR_PERFECT:
             return f"it alone tells the classes of {{target}} apart (area under the ROC curve {area:.3f})"
     return None
@@ -98,7 +99,7 @@ def _pairs(rows: pd.DataFrame, target: str, columns: Sequence[str]) -> Iterator[
     if not _numeric(rows[target]):
         return
     names = [name for name in columns if _numeric(rows[name]) and rows[name].nunique() >= 2][:MOST_NUMERIC]  # noqa: PLR2004  (not constant)
-    numbers = rows[[*names, target]].astype(float).dropna()
+    numbers = rows[[*names, target]].dropna()
     if len(numbers) < FEWEST or len(names) < 2:  # noqa: PLR2004  (a pair)
         return
     truth = numbers[target].to_numpy()
@@ -119,6 +120,15 @@ _COMBINATIONS: dict[str, Callable[[Floats, Floats], Floats]] = {
     "-": operator.sub,
     "*": operator.mul,
 }
+
+
+def _comparable(values: pd.Series) -> pd.Series:
+    """Numbers (infinite ones as missing) stay, everything else that is not text is compared as text."""
+    import numpy as np
+
+    if _numeric(values):
+        return values.astype(float).replace([np.inf, -np.inf], np.nan)
+    return values.astype(object).where(values.isna(), values.astype(str))
 
 
 def _numeric(values: pd.Series) -> bool:
