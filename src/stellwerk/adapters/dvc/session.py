@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +13,6 @@ from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 BARS = ("dvc.progress", "dvc_data.callbacks")
@@ -42,6 +42,17 @@ class Session:
             return "DVC's default remote (none is set)"
         settings = self.repo.config["remote"].get(name.lower())
         return f"remote {name!r} ({public_url(str(settings['url']))})" if settings else f"remote {name!r}"
+
+    def local_paths(self) -> tuple[Path, ...]:
+        """The cache and the folders of local remotes."""
+        from dvc.fs import get_fs_config
+
+        config = self.repo.config
+        urls = [
+            str(get_fs_config(config, name=name).get("url", "")).removeprefix("file://") for name in config["remote"]
+        ]
+        local = {Path(url) for url in urls if url and "://" not in url}
+        return tuple(sorted({Path(self.repo.cache.local_cache_dir), *local}))
 
 
 @contextmanager

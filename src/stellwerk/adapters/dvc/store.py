@@ -21,6 +21,8 @@ from stellwerk.model.records import Pointer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stellwerk.adapters.dvc.session import Session
+
 CHUNK = 1 << 20
 
 
@@ -148,28 +150,12 @@ class DvcStore:
     def bring(self, md5: str, *, remote: str | None) -> None:
         """Make sure that the cache holds the file, or the folder with all its files. Asks the remote only if not."""
         with opened(self.root, doing=f"fetch {md5}", remote=remote, asks_remote=True) as session:
-            cache = session.repo.cache.local
-            if _complete(md5, cache):
-                return
-            there = session.repo.cloud.get_remote_odb(remote, "fetch")
-            failures = _transfer(there, cache, frozenset({md5}) - _held({md5}, cache), verify=True)
-            files = _contents(md5, cache)
-            if files is not None:
-                failures += _transfer(there, cache, files - _held(files, cache), verify=True)
-            if not _complete(md5, cache):
-                raise session.refused(f"fetch {md5}", remote, failures)
+            bring_into_cache(session, md5, remote=remote)
 
     def local_paths(self) -> tuple[Path, ...]:
         """The cache and the folders of local remotes: what model code must not see."""
         with opened(self.root, doing="read DVC's configuration") as session:
-            from dvc.fs import get_fs_config
-
-            config = session.repo.config
-            urls = [str(get_fs_config(config, name=name).get("url", "")) for name in config["remote"]]
-            local = {
-                Path(url.removeprefix("file://")) for url in urls if url and "://" not in url.removeprefix("file://")
-            }
-            return tuple(sorted({Path(session.repo.cache.local_cache_dir), *local}))
+            return session.local_paths()
 
     def remote_names(self) -> tuple[str, ...]:
         """The configured remotes, sorted."""
@@ -191,6 +177,20 @@ class DvcStore:
                 where=path,
                 hint=f"take it out of git, the file stays: `git rm -r --cached {path}`, then commit",
             )
+
+
+def bring_into_cache(session: Session, md5: str, *, remote: str | None) -> None:
+    """As `DvcStore.bring`, in a repository that is open already."""
+    cache = session.repo.cache.local
+    if _complete(md5, cache):
+        return
+    there = session.repo.cloud.get_remote_odb(remote, "fetch")
+    failures = _transfer(there, cache, frozenset({md5}) - _held({md5}, cache), verify=True)
+    files = _contents(md5, cache)
+    if files is not None:
+        failures += _transfer(there, cache, files - _held(files, cache), verify=True)
+    if not _complete(md5, cache):
+        raise session.refused(f"fetch {md5}", remote, failures)
 
 
 def _transfer(source: Any, target: Any, hashes: frozenset[str], *, verify: bool = False) -> list[BaseException]:

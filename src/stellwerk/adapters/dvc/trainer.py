@@ -16,7 +16,7 @@ import yaml
 
 from stellwerk.adapters.dvc.output import captured
 from stellwerk.adapters.dvc.session import describe, opened
-from stellwerk.adapters.dvc.store import DvcStore
+from stellwerk.adapters.dvc.store import bring_into_cache
 from stellwerk.adapters.dvc.worktree import work_tree
 from stellwerk.errors import StellwerkError, TrainingFailed
 from stellwerk.model.ports import TrainingResult
@@ -61,19 +61,10 @@ class DvcTrainer:
         objects are in the repository's DVC cache afterwards; inputs DVC has seen before come from its run cache.
         """
         folder = f"models/{model}"
-        masked = DvcStore(self.root).local_paths()
         with work_tree(self.root, commit) as tree:
             md5, pointer = self._inputs(tree, folder)
-            DvcStore(tree.root).bring(md5, remote=self.data_remotes.get(model))
-            failure = tree.room / "failure.json"
-            environment = {
-                "DVC_ROOT": str(tree.root),
-                "PATH": f"{tree.room / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-                "STELLWERK_FAILURE": str(failure),
-                "STELLWERK_MASKED": os.pathsep.join(map(str, masked)),
-            }
             with captured(tree.room, "stellwerk", self.command, on_line) as lines:
-                self._reproduce(tree, folder, pointer, environment, lines)
+                self._reproduce(tree, model, md5, pointer, lines)
             return self._result(tree, folder)
 
     def _inputs(self, tree: WorkTree, folder: str) -> tuple[str, str]:
@@ -96,18 +87,25 @@ class DvcTrainer:
                 f"{pointer} names no content", where=pointer, hint="take a snapshot: `stellwerk snapshot`"
             ) from error
 
-    def _reproduce(
-        self, tree: WorkTree, folder: str, pointer: str, environment: Mapping[str, str], lines: Lines
-    ) -> None:
+    def _reproduce(self, tree: WorkTree, model: str, md5: str, pointer: str, lines: Lines) -> None:
         from dvc.exceptions import ReproductionError
 
-        with opened(tree.root, doing=f"run the stage of {folder}") as session, chdir(tree.root), _posix_shell():
+        folder, remote, failure = f"models/{model}", self.data_remotes.get(model), tree.room / "failure.json"
+        with opened(tree.root, doing=f"train {model}", remote=remote, asks_remote=True) as session:
+            bring_into_cache(session, md5, remote=remote)
+            environment = {
+                "DVC_ROOT": str(tree.root),
+                "PATH": f"{tree.room / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+                "STELLWERK_FAILURE": str(failure),
+                "STELLWERK_MASKED": os.pathsep.join(map(str, session.local_paths())),
+            }
             repo = session.repo
             try:
-                repo.checkout([pointer], force=True)
-                repo.reproduce(f"{folder}/dvc.yaml:train", single_item=True, interactive=False, run_env=environment)
+                with chdir(tree.root), _posix_shell():
+                    repo.checkout([pointer], force=True)
+                    repo.reproduce(f"{folder}/dvc.yaml:train", single_item=True, interactive=False, run_env=environment)
             except ReproductionError as error:
-                raise _failed(error, folder, environment["STELLWERK_FAILURE"], lines) from error
+                raise _failed(error, folder, failure, lines) from error
             finally:
                 shutil.rmtree(repo.site_cache_dir, ignore_errors=True)
 
@@ -128,7 +126,7 @@ class DvcTrainer:
             ) from error
 
 
-def _failed(error: Exception, folder: str, failure: str, lines: Lines) -> BaseException:
+def _failed(error: Exception, folder: str, failure: Path, lines: Lines) -> BaseException:
     """What to raise for a stage that failed: its own words if it left any, else what can be known from outside."""
     from dvc.stage.exceptions import StageCmdFailedError
 
@@ -156,10 +154,9 @@ def _failed(error: Exception, folder: str, failure: str, lines: Lines) -> BaseEx
     )
 
 
-def _said(failure: str) -> dict[str, Any]:
+def _said(failure: Path) -> dict[str, Any]:
     try:
-        with open(failure, encoding="utf-8") as file:  # noqa: PTH123 - a path from the environment's text
-            said = json.load(file)
+        said = json.loads(failure.read_bytes())
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
