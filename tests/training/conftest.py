@@ -122,7 +122,9 @@ def bare_environment(
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr("small.py", "VERSION = 1\n")
             archive.writestr("small-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1\n")
-            archive.writestr("small-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            archive.writestr(
+                "small-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
             archive.writestr("small-1.dist-info/RECORD", "small.py,,\n")
 
     def write(folder: Path) -> str:

@@ -157,7 +157,9 @@ def test_business_outputs_and_own_metrics_can_be_judged(model, tmp_path) -> None
     )
     found = {(check.name, check.slice): check for check in result.checks}
     assert found["margin", None].passed
-    assert found["metrics.cost:cost", None].measured.value == pytest.approx(found["mean_absolute_error", None].measured.value)
+    assert found["metrics.cost:cost", None].measured.value == pytest.approx(
+        found["mean_absolute_error", None].measured.value
+    )
     assert found["metrics.cost:cost", "group=a"].passed
     assert "ValueError: no" in found["metrics.cost:broken", None].detail
 

@@ -18,7 +18,7 @@ from stellwerk.training.snapshot import read_snapshot
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
-SNOOP = '''
+SNOOP = """
 import os
 
 FOUND = set()
@@ -68,7 +68,7 @@ def search():
     for device in os.listdir("/dev"):
         if device.startswith(("vd", "sd", "nvme", "loop", "dm-")):
             look("/dev/" + device)
-'''
+"""
 
 
 def held_out(model) -> list[str]:
@@ -107,7 +107,9 @@ def masked(model) -> tuple[Path, ...]:
 def test_a_source_model_finds_no_held_out_target(model, hideouts) -> None:
     needles = held_out(model)
     assert len(needles) > 50
-    snoop = SNOOP.format(needles=[needle[::-1] for needle in needles], paths=[str(path) for path in (*hideouts, model.root)])
+    snoop = SNOOP.format(
+        needles=[needle[::-1] for needle in needles], paths=[str(path) for path in (*hideouts, model.root)]
+    )
     model.source(
         f"{snoop}\ndef train(frame):\n    search()\n    assert frame['y'].notna().all()\n    return len(FOUND)\n\n"
         "def predict(model, frame):\n    assert 'y' not in frame.columns\n    search()\n"
@@ -115,14 +117,18 @@ def test_a_source_model_finds_no_held_out_target(model, hideouts) -> None:
     )
     model.run(masked=masked(model))
     assert pickle.loads((model.out / "package/model.pkl").read_bytes()) == 0
-    assert json.loads((model.out / "metrics.json").read_text())["bias"] == pytest.approx(-sum(map(float, needles)) / len(needles))
+    assert json.loads((model.out / "metrics.json").read_text())["bias"] == pytest.approx(
+        -sum(map(float, needles)) / len(needles)
+    )
 
 
 def test_the_search_finds_what_is_not_hidden(model, hideouts) -> None:
     """The test above can fail."""
     needles = held_out(model)
     snoop = SNOOP.format(needles=[needle[::-1] for needle in needles], paths=[str(hideouts[-2])])
-    model.source(f"{snoop}\ndef train(frame):\n    search()\n    return len(FOUND)\n\ndef predict(model, frame):\n    return frame['x']\n")
+    model.source(
+        f"{snoop}\ndef train(frame):\n    search()\n    return len(FOUND)\n\ndef predict(model, frame):\n    return frame['x']\n"
+    )
     model.run(masked=())
     assert pickle.loads((model.out / "package/model.pkl").read_bytes()) == len(needles)
 

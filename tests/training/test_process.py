@@ -126,7 +126,17 @@ def test_the_environment_is_a_short_list(job: Path) -> None:
         "OMP_NUM_THREADS": "1",
     }
     env = scrubbed_environment(job, declared={"STELLWERK_STEP": "train", "OTHER": "x"}, parent=parent)
-    assert set(env) == {"PATH", "LANG", "HOME", "TMPDIR", "TZ", "PYTHONHASHSEED", "PYTHONUTF8", "OMP_NUM_THREADS", "STELLWERK_STEP"}
+    assert set(env) == {
+        "PATH",
+        "LANG",
+        "HOME",
+        "TMPDIR",
+        "TZ",
+        "PYTHONHASHSEED",
+        "PYTHONUTF8",
+        "OMP_NUM_THREADS",
+        "STELLWERK_STEP",
+    }
     assert (env["HOME"], env["TMPDIR"], env["PYTHONHASHSEED"]) == (str(job), str(job), "0")
 
 

@@ -112,7 +112,9 @@ def test_a_training_that_hangs_is_ended(model) -> None:
 
 
 def test_a_training_that_prints_too_much_goes_on_with_a_cut_log(model) -> None:
-    model.source("def train(frame):\n    for _ in range(1000):\n        print('x' * 999)\n    print('the end')\n    return 1\n\ndef predict(model, frame):\n    return frame['x']\n")
+    model.source(
+        "def train(frame):\n    for _ in range(1000):\n        print('x' * 999)\n    print('the end')\n    return 1\n\ndef predict(model, frame):\n    return frame['x']\n"
+    )
     model.run(output_limit=100_000)
     log = (model.out / "training/log.txt").read_text()
     assert "the log is cut: 1000008 bytes were printed, 100000 are kept" in log
@@ -162,7 +164,9 @@ def test_writing_outside_the_job_folder_fails(model) -> None:
 
 
 def test_writing_into_the_working_folder_is_fine(model) -> None:
-    model.source("def train(frame):\n    open('cache.txt', 'w').write('x')\n    return 1\n\ndef predict(model, frame):\n    return frame['x']\n")
+    model.source(
+        "def train(frame):\n    open('cache.txt', 'w').write('x')\n    return 1\n\ndef predict(model, frame):\n    return frame['x']\n"
+    )
     model.run()
     assert not (model.out / "package/code/cache.txt").exists()
 
@@ -199,7 +203,9 @@ def test_predictions_that_are_not_one_number_per_row_are_refused(model, predict:
     ],
 )
 def test_prepare_must_keep_the_rows_to_predict(model, prepare: str, words: str) -> None:
-    model.source(f"{TRAIN_MEAN}\ndef prepare(frame):\n    {prepare}\n\ndef predict(model, frame):\n    return frame['x']\n")
+    model.source(
+        f"{TRAIN_MEAN}\ndef prepare(frame):\n    {prepare}\n\ndef predict(model, frame):\n    return frame['x']\n"
+    )
     error = failure(model)
     assert error.kind == "bad-output"
     assert words in error.message
@@ -314,7 +320,9 @@ def train(frame):
 def test_numeric_classes_are_compared_as_numbers(model) -> None:
     lines = ["id,x,y", *(f"{i},{i % 20},{int(i % 20 > 9)}" for i in range(300))]
     model.write({"data/d.csv": "\n".join(lines) + "\n"})
-    model.source("def train(frame):\n    return 1\n\ndef predict(model, frame):\n    return (frame['x'] > 9).astype(float)\n")
+    model.source(
+        "def train(frame):\n    return 1\n\ndef predict(model, frame):\n    return (frame['x'] > 9).astype(float)\n"
+    )
     done = model.run()
     assert (done.report["task"], done.metrics["accuracy_score"].value) == ("classification", 1.0)
     assert "roc_auc_score" not in done.metrics
@@ -402,7 +410,12 @@ def test_a_shell_script_can_be_a_model(model) -> None:
         ("true", "true", "no-model", "left no model"),
         ("echo 1 > $STELLWERK_MODEL/m", "true", "bad-output", "no predictions were written"),
         ("echo 1 > $STELLWERK_MODEL/m", "echo x > $STELLWERK_PREDICTIONS", "bad-output", "header is x"),
-        ("echo 1 > $STELLWERK_MODEL/m", "cp $STELLWERK_DATA $STELLWERK_PREDICTIONS", "bad-output", "header is id,x,group"),
+        (
+            "echo 1 > $STELLWERK_MODEL/m",
+            "cp $STELLWERK_DATA $STELLWERK_PREDICTIONS",
+            "bad-output",
+            "header is id,x,group",
+        ),
         ("ln -s /etc/passwd $STELLWERK_MODEL/m", "true", "bad-output", "a link or a device"),
         ("echo 1 > $STELLWERK_MODEL/m", "ln -s /etc/passwd $STELLWERK_PREDICTIONS", "bad-output", "no predictions"),
     ],

@@ -9,10 +9,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from stellwerk.errors import StellwerkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 COMPLETE = ".complete"
 LOG_END = 2000
@@ -30,8 +33,8 @@ def cache_folder(parent: Mapping[str, str]) -> Path:
 def python_for(requirements: Path | None, *, cache_dir: Path) -> Path:
     """The interpreter of the environment that `requirements` asks for; the running one where there is none.
 
-    Made on first use under `cache_dir`/environments with pip, whose output stays beside it. Two processes that ask at once
-    wait for each other. StellwerkError with the end of pip's log if it cannot be made.
+    Made on first use under `cache_dir`/environments with pip, whose output stays beside it. Two processes that ask at
+    once wait for each other. StellwerkError with the end of pip's log if it cannot be made.
     """
     if requirements is None:
         return Path(sys.executable)
@@ -56,6 +59,7 @@ def _make(folder: Path, python: Path, requirements: Path) -> None:
     """Build it where it stays (environments hold their own path); the marker comes last."""
     shutil.rmtree(folder, ignore_errors=True)
     log = folder.with_suffix(".log")
+    make = [sys.executable, "-m", "venv", str(folder)]
     install = [
         str(python),
         "-m",
@@ -67,20 +71,18 @@ def _make(folder: Path, python: Path, requirements: Path) -> None:
         str(requirements),
     ]
     with log.open("wb") as output:
-        for command in ([sys.executable, "-m", "venv", str(folder)], install):
-            # An include inside the requirements file (`-r other.txt`) is relative to the file itself, so to pip.
-            done = subprocess.run(
-                command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
-            )  # noqa: S603 - our own command line
-            if done.returncode != 0:
-                break
-    if done.returncode == 0:
-        (folder / COMPLETE).touch()
-        return
+        if all(_succeeds(command, output) for command in (make, install)):
+            (folder / COMPLETE).touch()
+            return
     shutil.rmtree(folder, ignore_errors=True)
     end = log.read_text(encoding="utf-8", errors="replace")[-LOG_END:].strip()
     message = f"the model's environment cannot be made:\n{end}"
     raise StellwerkError(message, where=str(requirements), hint=f"the whole log is in {log}")
+
+
+def _succeeds(command: list[str], output: BinaryIO) -> bool:
+    done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
 
 
 @contextlib.contextmanager

@@ -14,14 +14,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from resource import struct_rusage
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import stellwerk
 from stellwerk.errors import StellwerkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from resource import struct_rusage
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -70,7 +72,7 @@ def scrubbed_environment(job: Path, *, declared: Mapping[str, str], parent: Mapp
     return {**defaults, **kept, **fixed, **stellwerk}
 
 
-def run(  # noqa: PLR0913 - each is a plain fact about one run, none has a sensible default shared by callers
+def run(
     command: Sequence[str] | str,
     *,
     cwd: Path,
@@ -193,13 +195,13 @@ def _start(words: list[str], *, cwd: Path, env: Mapping[str, str], isolation: Is
     program = (Path(words[0]),) if Path(words[0]).is_absolute() else ()
     masked = masks(isolation.masked, needed=(cwd, *isolation.writable, *program))
     if sys.platform != "linux":
-        process = subprocess.Popen(words, cwd=cwd, env=dict(env), start_new_session=True, **pipes)  # type: ignore[call-overload]  # noqa: S603 - running the model's code is the purpose
+        process = subprocess.Popen(words, cwd=cwd, env=dict(env), start_new_session=True, **pipes)  # type: ignore[call-overload]
         return _Child(process=process, told=None)
     confine = Path(stellwerk.__file__).parent / "worker" / "confine.py"
     plan = {"command": words, "masked": masked, "writable": writable, "namespace": isolation.namespace}
     told, tell = os.pipe()
     try:
-        process = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603 - running the model's code is the purpose
+        process = subprocess.Popen(  # type: ignore[call-overload]
             [sys.executable, "-I", "-S", "-B", str(confine), str(tell), json.dumps(plan)],
             cwd=cwd,
             env=dict(env),

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.process import Isolation, ProcessResult, run
 from stellwerk.errors import StellwerkError, TrainingFailed
-from stellwerk.model.declared import CommandCheck
+from stellwerk.metrics.catalogue import CLASSIFICATION
 from stellwerk.model.records import CheckResult
 from stellwerk.training.jobs import Surroundings, environment_python
 from stellwerk.training.masked import surroundings
-from stellwerk.training.measuring import CLASSIFICATION
 from stellwerk.training.package import REQUIREMENTS, read_contract, verify_package
 from stellwerk.training.predictions import predict_package
 from stellwerk.training.snapshot import read_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
+    from stellwerk.model.declared import CommandCheck
     from stellwerk.training.contract import Contract
     from stellwerk.training.predictions import Predictions
 
@@ -76,7 +77,7 @@ def command_check(
     environ: Mapping[str, str],
     python: Path | None = None,
 ) -> CheckResult:
-    """Run a declared command in the repository at `root`; exit code 0 passes. `python` is what it finds under that name.
+    """Run a declared command in the repository at `root`; exit code 0 passes. `python` is the one it finds.
 
     It is reviewed, trusted code: it keeps this process's environment (credentials included) apart from git's and our
     own variables, and sees the repository. `variables` name what is checked: STELLWERK_PACKAGE and so on.
@@ -113,8 +114,8 @@ def _known_classes(contract: Contract, types: pd.DataFrame, predictions: Predict
     if contract.task != CLASSIFICATION or target not in types.columns:
         return None
     known = {label_text(value) for value in types[target].dropna().unique().tolist()}
-    unknown = sum(label_text(_number(value)) not in known for value in predictions.values.tolist())
-    detail = f"{unknown} of {len(predictions.values)} predictions are classes the target never is" if unknown else ""
+    unknown = sum(label_text(_number(value)) not in known for value in predictions.answers.tolist())
+    detail = f"{unknown} of {len(predictions.answers)} predictions are classes the target never is" if unknown else ""
     return CheckResult(name="classes", passed=not unknown, detail=detail)
 
 

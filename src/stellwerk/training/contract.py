@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.declared import Command, Features, Holdout, Json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PACKAGE_VERSION = 1
 
@@ -45,7 +47,7 @@ class StageParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """A package's `package.json`: how to call what is in it, and the columns it wants with pandas' names of their types.
+    """A package's `package.json`: how to call what is in it, and the columns it wants with their pandas types.
 
     `format` is joblib | pickle | command. `positive` is the class whose probability is predicted, two classes given.
     """
@@ -58,6 +60,7 @@ class Contract:
     python: str
 
     def to_json(self) -> dict[str, Json]:
+        """The content of `package.json`."""
         command = self.code.command
         return {
             "version": PACKAGE_VERSION,

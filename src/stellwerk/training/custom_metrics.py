@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.errors import StellwerkError
-from stellwerk.model.declared import Json
 from stellwerk.training.jobs import Surroundings, environment_python, job_folder, work
 from stellwerk.training.package import CODE, REQUIREMENTS, copy_code, read_contract
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
 
     from stellwerk.metrics.judge import Evaluated
+    from stellwerk.model.declared import Json
 
     Mask = npt.NDArray[np.bool_]
 
@@ -39,7 +40,7 @@ class Asked:
 def computed(
     asked: Asked, version: Evaluated, package: Path, *, root: Path, files: tuple[str, ...], around: Surroundings
 ) -> Callable[[str, Mask], Answer]:
-    """Compute everything that was asked for. `files`: the metrics' code, relative to `root`, beside the package's own."""
+    """Compute everything that was asked for. `files`: the metrics' code, relative to `root`, beside the package's."""
     answers = {
         name: _run(name, masks, version, package, root=root, files=files, around=around)
         for name, masks in asked.masks.items()
@@ -75,7 +76,7 @@ def _run(
             details: dict[str, Json] = {
                 "function": name,
                 "data": {"path": str(job / "rows.csv"), "format": "csv"},
-                "groups": [mask.nonzero()[0].tolist() for mask in masks],
+                "groups": [list(map(int, mask.nonzero()[0])) for mask in masks],
             }
             said = work("metric", contract.code, job=job, python=python, details=details, around=around).said
     except StellwerkError as error:

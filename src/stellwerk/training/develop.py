@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.records import CheckResult
@@ -22,6 +21,9 @@ from stellwerk.training.package import copy_code, package_digest
 from stellwerk.training.predictions import predict_package
 from stellwerk.training.snapshot import Snapshot, read_snapshot
 from stellwerk.training.training import train_package
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UNIT_TESTS = "unit tests"
 SMOKE = "smoke training"

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.data.holdout import excluded_rows, find_holdout, row_ids
 from stellwerk.errors import StellwerkError
 from stellwerk.metrics.difference import prediction_difference
 from stellwerk.metrics.judge import Evaluated, judge
-from stellwerk.model.declared import Json, Threshold
 from stellwerk.model.records import CheckResult, VersionRecord
 from stellwerk.training.checks import command_check, failed, function_check
 from stellwerk.training.custom_metrics import Asked, computed
-from stellwerk.training.jobs import Surroundings
 from stellwerk.training.masked import surroundings
 from stellwerk.training.measuring import scored
 from stellwerk.training.package import read_contract
@@ -24,9 +20,15 @@ from stellwerk.training.predictions import Predictions, predict_package
 from stellwerk.training.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+
+    from stellwerk.model.declared import Json, Threshold
+    from stellwerk.training.jobs import Surroundings
 
     Mask = npt.NDArray[np.bool_]
 
@@ -90,14 +92,14 @@ class _Rows:
 def evaluate(request: EvaluationRequest) -> Evaluation:
     """Predict the challenger's held-out rows with both packages and judge every threshold.
 
-    A model that fails to predict is a failed check. StellwerkError where a package or a snapshot is not the recorded one.
+    A model that fails to predict is a failed check. StellwerkError where a snapshot is not the recorded one.
     """
     around = _around(request)
     chosen = _choose(request)
     if not len(chosen.rows):
         words = f"the champion was trained on all {chosen.excluded} held-out rows: there is nothing to compare on"
-        checks = (CheckResult(name=PREDICTIONS, passed=False, detail=words),)
-        return Evaluation(checks=checks, rows=0, excluded=chosen.excluded, difference=None)
+        nothing = CheckResult(name=PREDICTIONS, passed=False, detail=words)
+        return Evaluation(checks=(nothing,), rows=0, excluded=chosen.excluded, difference=None)
     count = len(chosen.rows)
     try:
         predictions = _predict(request.challenger, chosen, around)
@@ -118,7 +120,7 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
                 checks.append(failed(CHAMPION, error))
         else:
             difference = prediction_difference(
-                rival.values, predictions.values, task=request.challenger.record.task, min_group=request.min_group
+                rival.answers, predictions.answers, task=request.challenger.record.task, min_group=request.min_group
             )
     checks += _judge(request, chosen, predictions, rival, around)
     return Evaluation(checks=tuple(checks), rows=count, excluded=chosen.excluded, difference=difference)

@@ -8,17 +8,20 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stellwerk
 from stellwerk.adapters.environments import cache_folder, python_for
 from stellwerk.adapters.process import LOG_LIMIT, Isolation, ProcessResult, run, scrubbed_environment
 from stellwerk.errors import StellwerkError, TrainingFailed
-from stellwerk.model.declared import Json
-from stellwerk.training.contract import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from stellwerk.model.declared import Json
+    from stellwerk.training.contract import Code
 
 WORKER = Path(stellwerk.__file__).parent / "worker" / "worker.py"
 
@@ -172,7 +175,7 @@ def _said(result: Path, job: Path) -> dict[str, Any] | None:
         said: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     except ValueError:
         return None
-    return said if isinstance(said, dict) and said.get("status") in {"ok", "failed"} else None
+    return said if said.get("status") in {"ok", "failed"} else None
 
 
 def _refuse_bad_end(finished: Finished, *, step: str, around: Surroundings) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stellwerk.training.jobs import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _SETTING = re.compile(r"^\s*(?:url|dir)\s*=\s*(.+?)\s*$", re.MULTILINE)
 _SKIPPED = {".git", ".dvc", ".venv", "venv", "node_modules", "__pycache__", "registry"}
@@ -31,8 +34,10 @@ def masked_paths(root: Path, data_path: str | None = None, *, parent: Mapping[st
         found.append(git)
         for place in _local_places(git / "config", relative_to=root):
             # The whole of a bare remote; of somebody's work tree only what may hold data: its programs may be in use.
-            tree = (place / ".git").exists()
-            found += [place / ".git", place / ".dvc", *_dataset(place, data_path)] if tree else [place]
+            if (place / ".git").exists():
+                found += [place / ".git", place / ".dvc", *_dataset(place, data_path)]
+            else:
+                found.append(place)
     for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
         if folder := parent.get(name):
             found += [*_local_places(Path(folder) / "config"), Path(folder)]

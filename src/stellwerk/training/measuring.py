@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from stellwerk.errors import StellwerkError
 from stellwerk.metrics.catalogue import CLASSIFICATION, REGRESSION, default_metrics, get
 from stellwerk.metrics.measure import measure
-from stellwerk.metrics.scored import Scored
-from stellwerk.model.declared import Json
-from stellwerk.model.records import Measurement
+from stellwerk.metrics.scored import Scored, label_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from stellwerk.model.declared import Json
+    from stellwerk.model.records import Measurement
     from stellwerk.training.contract import Contract
     from stellwerk.training.predictions import Predictions
 
@@ -38,8 +38,8 @@ def task_of(target: pd.Series, *, declared: str | None, positive: Json) -> tuple
             raise StellwerkError(message, where="target", hint="declare `task: classification`, or clean the column")
         return task, None
     if positive is None:
-        return task, sorted(values, key=lambda value: (str(type(value)), value))[-1] if len(values) == TWO else None
-    if str(positive) not in {str(value) for value in values}:
+        return task, max(values, key=lambda value: (str(type(value)), value)) if len(values) == TWO else None
+    if label_text(positive) not in {label_text(value) for value in values}:
         message = f"`positive` is {positive!r}, which the target {target.name} never is"
         raise StellwerkError(message, where="positive", hint="write it as it stands in the data")
     return task, positive
@@ -49,7 +49,7 @@ def scored(contract: Contract, truth: pd.Series, predictions: Predictions) -> Sc
     """Truth (typed, one value per prediction) and predictions as the metrics want them."""
     import pandas as pd
 
-    values = predictions.values
+    values = predictions.answers
     if contract.task == CLASSIFICATION and pd.api.types.is_numeric_dtype(truth.dtype):
         # Labels come back as text: 1 and 1.0 are the same class.
         read = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")

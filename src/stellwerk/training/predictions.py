@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.data.frames import write_rows
 from stellwerk.errors import StellwerkError, TrainingFailed
-from stellwerk.training.contract import Contract
 from stellwerk.training.jobs import Finished, Surroundings, end_of, environment_python, job_folder, shell, work
 from stellwerk.training.package import CODE, MODEL, REQUIREMENTS, read_contract, verify_package
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+
+    from stellwerk.training.contract import Contract
 
 SUFFIX = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet"}
 
@@ -28,7 +30,7 @@ class Predictions:
     `probability` is that of the contract's `positive` class; `decisions` is what the model's `decide` made of it.
     """
 
-    values: npt.NDArray[Any]
+    answers: npt.NDArray[Any]
     probability: npt.NDArray[np.float64] | None
     decisions: pd.DataFrame | None
     finished: Finished
@@ -120,7 +122,7 @@ def _read(job: Path, contract: Contract, finished: Finished, *, count: int) -> P
     decisions = _typed_csv(job, "decisions.csv") if finished.said.get("decisions") else None
     if decisions is not None and len(decisions) != count:
         raise _bad(f"{len(decisions)} decisions for {count} rows")
-    return Predictions(values=values, probability=probability, decisions=decisions, finished=finished)
+    return Predictions(answers=values, probability=probability, decisions=decisions, finished=finished)
 
 
 def _bad(message: str) -> TrainingFailed:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.data.frames import read_rows, typed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 

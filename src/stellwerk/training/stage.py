@@ -8,15 +8,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.data.holdout import Split, split
 from stellwerk.declarations.records import encode
 from stellwerk.errors import StellwerkError, TrainingFailed
-from stellwerk.model.declared import Json
 from stellwerk.model.records import DataRecord, Measurement
 from stellwerk.training.contract import Contract, StageParams, decode_params
 from stellwerk.training.jobs import Finished, Surroundings
@@ -26,6 +24,11 @@ from stellwerk.training.package import package_digest
 from stellwerk.training.predictions import predict_package
 from stellwerk.training.snapshot import Snapshot, read_snapshot
 from stellwerk.training.training import train_package
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stellwerk.model.declared import Json
 
 OUTPUTS = ("package", "training", "metrics.json")
 FAILURE = "STELLWERK_FAILURE"
@@ -52,7 +55,7 @@ class StageReport:
 
 
 def run_stage(params: Mapping[str, Any], *, root: Path, out: Path, around: Surroundings) -> StageReport:
-    """Train the model that `params` (`params.yaml`) describes and write `package/`, `training/`, `metrics.json` to `out`.
+    """Train the model that `params` (`params.yaml`) describes and write the stage's outputs to `out`.
 
     `root` is the repository. The timeout is the model's own. TrainingFailed where the model's code fails,
     StellwerkError where data or parameters are wrong; nothing is left in `out` then.
@@ -71,7 +74,7 @@ def run_stage(params: Mapping[str, Any], *, root: Path, out: Path, around: Surro
         truth = snapshot.types.loc[parts.held, stage.code.target]
         metrics = default_measurements(trained.contract, truth, predictions, seed=stage.code.seed)
         suspects = _suspects(snapshot, trained.contract)
-        report = {
+        report: dict[str, Json] = {
             "task": trained.contract.task,
             "data": _data_record(stage, snapshot),
             "holdout": encode(parts.record),
@@ -99,9 +102,7 @@ def stage_main(cwd: Path, *, parent: Mapping[str, str] | None = None) -> int:
     root = repository_of(cwd)
     path = cwd / "params.yaml"
     try:
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(params, dict):
-            raise TypeError
+        params = dict(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
         message = "the stage's parameters cannot be read"
         raise StellwerkError(message, where=str(path), hint="run `stellwerk render`, then repeat") from error

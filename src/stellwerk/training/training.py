@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.data.frames import typed, write_rows
 from stellwerk.errors import StellwerkError, TrainingFailed
-from stellwerk.model.declared import Json
 from stellwerk.training.contract import Code, Contract, StageParams
 from stellwerk.training.jobs import Finished, Surroundings, environment_python, job_folder, shell, work
 from stellwerk.training.measuring import task_of
 from stellwerk.training.package import copy_code, write_package
-from stellwerk.training.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
+
+    from stellwerk.model.declared import Json
+    from stellwerk.training.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

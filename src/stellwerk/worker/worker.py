@@ -20,13 +20,15 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 Job = Mapping[str, Any]
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """The model's code did not do what the contract asks. `kind` is one of the stage's failure kinds."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -77,7 +79,7 @@ def load_source(code: Path, path: str) -> Source:
         name = f"model_{name}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None or not file.is_file():
-        raise Failed("raised", f"{path} is no Python file")
+        raise FailedError("raised", f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -115,14 +117,14 @@ def train_arguments(source: Source, train: Callable[..., Any], params: Mapping[s
     if unknown:
         takes = ", ".join(names) or "none"
         message = f"{source.path}: train() does not take the declared params {', '.join(unknown)}; it takes: {takes}"
-        raise Failed("raised", message)
+        raise FailedError("raised", message)
     missing = [p.name for p in accepted if p.name in names and p.default is p.empty and p.name not in arguments]
     if missing:
         given = ", ".join(sorted(params)) or "none"
         message = (
             f"{source.path}: train() needs {', '.join(missing)}, which the declared params lack; they are: {given}"
         )
-        raise Failed("raised", message)
+        raise FailedError("raised", message)
     return arguments
 
 
@@ -132,7 +134,9 @@ def prepared(source: Source, frame: Any) -> Any:
         return frame
     result = prepare(frame)
     if result is None or not hasattr(result, "columns"):
-        raise Failed("raised", f"{source.path}: prepare() must return a frame, it returned {type(result).__name__}")
+        raise FailedError(
+            "raised", f"{source.path}: prepare() must return a frame, it returned {type(result).__name__}"
+        )
     return result
 
 
@@ -140,14 +144,14 @@ def train(job: Job) -> dict[str, Any]:
     source = load_source(Path(job["code"]), job["source"])
     function = source.function("train")
     if function is None:
-        raise Failed("no-model", f"{source.path} defines no function train(frame, **params)")
+        raise FailedError("no-model", f"{source.path} defines no function train(frame, **params)")
     frame = read_rows(job["data"]["path"], job["data"]["format"])
     dtypes = {str(name): str(frame[name].dtype) for name in frame.columns if name != job["target"]}
     arguments = train_arguments(source, function, job["params"], job["seed"])
     set_seeds(job["seed"])
     model = function(prepared(source, frame), **arguments)
     if model is None:
-        raise Failed("no-model", f"{source.path}: train() returned None; return the trained model")
+        raise FailedError("no-model", f"{source.path}: train() returned None; return the trained model")
     return {"dtypes": dtypes, "format": save(model, Path(job["model"]), source), "packages": packages()}
 
 
@@ -164,7 +168,7 @@ def save(model: Any, folder: Path, source: Source) -> str:
             path.write_bytes(pickle.dumps(model, protocol=5))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         message = f"{source.path}: the {type(model).__name__} that train() returned cannot be saved: {error}"
-        raise Failed("bad-output", message) from error
+        raise FailedError("bad-output", message) from error
     return kind
 
 
@@ -180,7 +184,7 @@ def as_trained(frame: Any, dtypes: Mapping[str, str]) -> Any:
     """Columns in training's order and, where the values allow it, of training's types."""
     missing = [name for name in dtypes if name not in frame.columns]
     if missing:
-        raise Failed("bad-output", f"the rows to predict lack the columns {', '.join(missing)}")
+        raise FailedError("bad-output", f"the rows to predict lack the columns {', '.join(missing)}")
     frame = frame[list(dtypes)].copy()
     for name, wanted in dtypes.items():
         if str(frame[name].dtype) != wanted:
@@ -196,10 +200,10 @@ def prepared_to_predict(source: Source, frame: Any) -> Any:
     result = prepared(source, frame)
     if len(result) != rows:
         message = f"{source.path}: prepare() made {len(result)} rows of {rows}; rows to predict must all be kept"
-        raise Failed("bad-output", message)
+        raise FailedError("bad-output", message)
     order = list(result.index)
     if order != list(range(rows)) and set(order) == set(range(rows)):
-        raise Failed("bad-output", f"{source.path}: prepare() changed the order of the rows to predict")
+        raise FailedError("bad-output", f"{source.path}: prepare() changed the order of the rows to predict")
     return result
 
 
@@ -215,14 +219,14 @@ def predict(job: Job) -> dict[str, Any]:
     answer = own(model, frame) if own is not None else model.predict(frame)
     if isinstance(answer, pd.DataFrame):
         if "prediction" not in answer.columns:
-            raise Failed("bad-output", f"{source.path}: predict() returned a frame without a column prediction")
+            raise FailedError("bad-output", f"{source.path}: predict() returned a frame without a column prediction")
         values = answer["prediction"].to_numpy()
         probability = answer["probability"].to_numpy() if "probability" in answer.columns else None
     else:
         values = column_of(answer, source)
         probability = probability_of(model, frame, job, own_predict=own is not None)
     if len(values) != len(raw):
-        raise Failed("bad-output", f"{source.path}: {len(values)} predictions for {len(raw)} rows")
+        raise FailedError("bad-output", f"{source.path}: {len(values)} predictions for {len(raw)} rows")
     columns = {"prediction": values} if probability is None else {"prediction": values, "probability": probability}
     pd.DataFrame(columns).to_csv(job["predictions"], index=False)
     return {"rows": len(values), "decisions": decide(source, values, frame, job)}
@@ -235,7 +239,7 @@ def column_of(answer: Any, source: Source) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:  # noqa: PLR2004 - a single column is a column
         values = values[:, 0]
     if values.ndim != 1:
-        raise Failed(
+        raise FailedError(
             "bad-output", f"{source.path}: predictions have the shape {values.shape}; one value per row is asked"
         )
     return values
@@ -254,7 +258,7 @@ def probability_of(model: Any, frame: Any, job: Job, *, own_predict: bool) -> An
     except Exception as error:  # the model's own predict() may well pass it other columns
         if not own_predict:
             raise
-        print(f"no probability: model.predict_proba(frame) raised {type(error).__name__}: {error}")  # noqa: T201
+        print(f"no probability: model.predict_proba(frame) raised {type(error).__name__}: {error}")
         return None
 
 
@@ -270,7 +274,7 @@ def decide(source: Source, values: Any, frame: Any, job: Job) -> list[str]:
         return []
     result = function(values, frame)
     if not hasattr(result, "columns") or len(result) != len(values):
-        raise Failed("bad-output", f"{source.path}: decide() must return a frame with one row per prediction")
+        raise FailedError("bad-output", f"{source.path}: decide() must return a frame with one row per prediction")
     result.to_csv(job["decisions"], index=False)
     return [str(name) for name in result.columns]
 
@@ -280,19 +284,17 @@ def metric(job: Job) -> dict[str, Any]:
 
     It is given further columns (`probability`, what `decide` returned) that it names as arguments.
     """
-    import pandas as pd
-
     module, _, name = job["function"].partition(":")
     source = load_source(Path(job["code"]), metric_file(Path(job["code"]), module, job["source"]))
     function = source.function(name)
     if function is None:
-        raise Failed("raised", f"{source.path} defines no function {name}(truth, prediction)")
+        raise FailedError("raised", f"{source.path} defines no function {name}(truth, prediction)")
     rows = read_rows(job["data"]["path"], "csv")
     takes = inspect.signature(function).parameters
     extra = [column for column in rows.columns if column in takes and column not in ("truth", "prediction")]
     values: list[dict[str, Any]] = []
     for group in job["groups"]:
-        part: pd.DataFrame = rows.iloc[group].reset_index(drop=True)
+        part = rows.iloc[group].reset_index(drop=True)
         try:
             value = function(part["truth"], part["prediction"], **{column: part[column] for column in extra})
             values.append({"value": float(value), "problem": ""})
@@ -345,7 +347,7 @@ def trace_of(error: BaseException, code: Path) -> list[str]:
 def explained(error: BaseException, job: Job) -> tuple[str, str]:
     """(kind, message) of whatever went wrong."""
     code = Path(job["code"])
-    if isinstance(error, Failed):
+    if isinstance(error, FailedError):
         return error.kind, str(error)
     if isinstance(error, ModuleNotFoundError):
         where = job["requirements"] or "an environment without `requirements:`"
