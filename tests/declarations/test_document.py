@@ -219,3 +219,9 @@ def test_no_text_whatever_makes_a_traceback(text):
 def test_no_bytes_whatever_make_a_traceback(data):
     document, findings = load_document("x.yaml", data)
     assert document is not None or findings
+
+
+@pytest.mark.parametrize("text", ['"a\\nb": 1\n"a\\nb": 2\n', '"\\e[31m": 1\n"\\e[31m": 2\n', "a: !<tag:\\x> b\n"])
+def test_a_message_is_one_printable_line_whatever_the_file_says(text):
+    for finding in read(text)[1]:
+        assert finding.message.isprintable()

@@ -136,7 +136,7 @@ def test_after_a_removal_the_file_reads_as_before_without_the_key(value, style, 
     changed = remove_key(text, (key,))
     assert read(changed) == {name: child for name, child in before.items() if name != key}
     kept = iter(text.splitlines())
-    if not style and len(before) > 1:
+    if style is False and len(before) > 1:
         assert all(any(line == other for other in kept) for line in changed.splitlines()), "lines were only taken out"
 
 

@@ -73,7 +73,7 @@ def test_a_schema_keyword_that_would_not_be_checked_is_refused():
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_our_checker_gives_the_verdict_of_the_general_validator(kind, data):
     value = data.draw(nearly_right(SCHEMAS[kind], SCHEMAS[kind]))
     assert conforms(value, compiled(kind)) == VALIDATORS[kind].is_valid(value)

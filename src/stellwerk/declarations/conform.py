@@ -13,7 +13,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.moments import is_moment
-from stellwerk.declarations.write import inline
+from stellwerk.declarations.write import inline, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,7 +230,7 @@ def _check_text(value: str, node: Node, keys: list[str | int], found: list[Misma
         except re.error as error:
             _wrong(found, keys, f"is no regular expression: {error}")
     elif node.format == "moment" and not is_moment(value):
-        _wrong(found, keys, f"is no date of the calendar: {value}")
+        _wrong(found, keys, f"is no date of the calendar: {shown(value)}")
 
 
 def _check_number(value: float, node: Node, keys: list[str | int], found: list[Mismatch]) -> None:
@@ -264,7 +264,7 @@ def _check_mapping(value: dict[str, Json], node: Node, keys: list[str | int], fo
         keys.append(key)
         if inner is None:
             if node.closed:
-                message = f"unknown key '{_short(key)}'{_inside(keys[:-1])}"
+                message = f"unknown key '{shown(key)}'{_inside(keys[:-1])}"
                 known = tuple(node.properties)
                 found.append(Mismatch(rule="SW110", keys=tuple(keys), message=message, candidates=known, at_key=True))
         else:
@@ -286,7 +286,7 @@ def _example_hint(key: str, node: Node | None) -> str:
 
 def _check_name(key: str, names: Node, keys: list[str | int], found: list[Mismatch]) -> None:
     if names.pattern is not None and names.pattern.search(key) is None:
-        message = f"'{_short(key)}' cannot be a name{_inside(keys[:-1])}"
+        message = f"'{shown(key)}' cannot be a name{_inside(keys[:-1])}"
         found.append(Mismatch(rule="SW111", keys=tuple(keys), message=message, hint=names.pattern_words, at_key=True))
 
 
@@ -343,7 +343,7 @@ def _described(value: Json) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{_short(value)}'"
+            return f"'{shown(value)}'"
         case list():
             return "a list"
         case dict():
@@ -352,15 +352,10 @@ def _described(value: Json) -> str:
             return f"the number {value}"
 
 
-def _short(text: str) -> str:
-    shown = text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - fits a line
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
-
-
 def _dotted(keys: list[str | int]) -> str:
     if not keys:
         return "the file"
-    return ".".join(_short(str(key)) if isinstance(key, str) else f"item {key + 1}" for key in keys)
+    return ".".join(shown(str(key)) if isinstance(key, str) else f"item {key + 1}" for key in keys)
 
 
 def _inside(keys: list[str | int]) -> str:

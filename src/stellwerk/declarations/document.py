@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.places import Places
 from stellwerk.declarations.scalars import UnsupportedNumberError, plain_scalar
+from stellwerk.declarations.write import shown
 from stellwerk.model.findings import Finding, Place, Severity
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class _Reader:
     def _walk(self, parser: Any) -> None:
         from yaml import events
 
-        documents = 0
+        documents, marks, bound = 0, self._marks, 2 * MAX_NODES
         scalar, mapping, sequence = events.ScalarEvent, events.MappingStartEvent, events.SequenceStartEvent
         endings = (events.MappingEndEvent, events.SequenceEndEvent)
         while True:
@@ -188,12 +189,11 @@ class _Reader:
             elif kind is events.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    self._reject(
-                        "SW101", self._at(event), "a second document starts here", "keep one document per file"
-                    )
-                    raise _Stop
+                    self._second_document(event)
             elif kind is events.StreamEndEvent:
                 return
+            if len(marks) > bound:
+                self._too_many(event)
 
     def _scalar(self, event: Any) -> None:
         mark = event.start_mark
@@ -203,7 +203,7 @@ class _Reader:
         if frame is not None and frame.entries is not None and not frame.waits:
             self._key(frame, event)
             return
-        self._mark(mark)
+        self._marks += (mark.line + 1, mark.column + 1)
         text: str = event.value
         if not event.implicit[0]:
             self._give(frame, text)
@@ -229,7 +229,7 @@ class _Reader:
                 _error(
                     "SW102",
                     self._at(event),
-                    f"the key '{key}' is already set in line {frame.lines[key]}",
+                    f"the key '{shown(key)}' is already set in line {frame.lines[key]}",
                     "keep one of the two",
                 )
             )
@@ -241,7 +241,7 @@ class _Reader:
         frame.lines.setdefault(key, event.start_mark.line + 1)
         frame.key = key
         frame.waits = True
-        self._mark(event.start_mark)
+        self._marks += (event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _open(self, event: Any, *, mapping: bool) -> None:
         if event.anchor is not None or event.tag is not None:
@@ -253,7 +253,7 @@ class _Reader:
         if len(self._stack) >= MAX_DEPTH:
             self._reject("SW105", self._at(event), f"nested deeper than {MAX_DEPTH} levels", "make it flatter")
             raise _Stop
-        self._mark(event.start_mark)
+        self._marks += (event.start_mark.line + 1, event.start_mark.column + 1)
         self._stack.append(_Frame(mapping=mapping, shape=self._shape if frame is None else frame.inner()))
 
     def _close(self) -> None:
@@ -274,29 +274,30 @@ class _Reader:
                 frame.cut = None
             frame.waits = False
 
-    def _mark(self, mark: Any) -> None:
-        self._marks += (mark.line + 1, mark.column + 1)
-        if len(self._marks) > 2 * MAX_NODES:
-            place = Place(path=self._path, line=mark.line + 1, column=mark.column + 1)
-            self._reject("SW105", place, f"more than {MAX_NODES:,} keys and values", "split the file with include")
-            raise _Stop
+    def _second_document(self, event: Any) -> None:
+        self._reject("SW101", self._at(event), "a second document starts here", "keep one document per file")
+        raise _Stop
+
+    def _too_many(self, event: Any) -> None:
+        self._reject("SW105", self._at(event), f"more than {MAX_NODES:,} keys and values", "split it with include")
+        raise _Stop
 
     def _alias(self, event: Any) -> None:
         hint = "write the value out, use defaults, or quote it if it is text"
-        self._reject("SW103", self._at(event), f"aliases (*{event.anchor}) are not read", hint)
+        self._reject("SW103", self._at(event), f"aliases (*{shown(event.anchor)}) are not read", hint)
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.entries is not None and not frame.waits:
             raise _Stop
-        self._mark(event.start_mark)
+        self._marks += (event.start_mark.line + 1, event.start_mark.column + 1)
         self._give(frame, None)
 
     def _refuse_decoration(self, event: Any) -> None:
         if event.anchor is not None:
             hint = "write the value out, use defaults, or quote it if it is text"
-            self._reject("SW103", self._at(event), f"anchors (&{event.anchor}) are not read", hint)
+            self._reject("SW103", self._at(event), f"anchors (&{shown(event.anchor)}) are not read", hint)
         if event.tag is not None:
             hint = "remove the tag; quote the value if it is text that starts with !"
-            self._reject("SW104", self._at(event), f"tags ({event.tag}) are not read", hint)
+            self._reject("SW104", self._at(event), f"tags ({shown(event.tag)}) are not read", hint)
 
     def _syntax_error(self, error: Any) -> None:
         mark = error.problem_mark or error.context_mark
@@ -307,7 +308,7 @@ class _Reader:
             words += f" ({error.context} that starts in line {error.context_mark.line + 1})"
         if "cannot start any token" in problem and mark is not None:
             character = self._data.decode()[mark.index : mark.index + 1]
-            name = "a tab" if character == "\t" else f"'{character}'"
+            name = "a tab" if character == "\t" else f"'{shown(character)}'"
             words = f"not readable as YAML: {name} cannot start anything here"
             problem = "tab" if character == "\t" else problem
         self._reject("SW101", place, words, _syntax_hint(problem))

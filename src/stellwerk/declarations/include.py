@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stellwerk.declarations.values import texts
+from stellwerk.declarations.write import shown
 from stellwerk.model.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def included_files(main: CheckedFile, paths: Iterable[str]) -> tuple[tuple[str, 
                     rule="SW109",
                     severity=Severity.ERROR,
                     place=place,
-                    message=f"cannot include '{pattern}': {problem}",
+                    message=f"cannot include '{shown(pattern)}': {problem}",
                     hint="name files of this repository relative to its root, such as models/*/model.yaml",
                 )
             )
@@ -48,7 +49,7 @@ def included_files(main: CheckedFile, paths: Iterable[str]) -> tuple[tuple[str, 
                     rule="SW109",
                     severity=Severity.WARNING if wild else Severity.ERROR,
                     place=place,
-                    message=f"'{pattern}' names no file",
+                    message=f"'{shown(pattern)}' names no file",
                     hint="check the spelling; paths start at the repository's root",
                 )
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stellwerk.declarations.write import shown
 from stellwerk.model.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ class _Merging:
 
     def twice(self, keys: KeyPath) -> None:
         """Report that this file sets what another has set."""
+        path = ".".join(shown(str(key)) for key in keys)
         first = next(self.setters[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in self.setters)
         self.findings.append(
             Finding(
                 rule="SW108",
                 severity=Severity.ERROR,
                 place=self.file.places.of_key(keys),
-                message=f"{'.'.join(map(str, keys))} is set twice; first at {first.places.of_key(keys)}",
+                message=f"{path} is set twice; first at {first.places.of_key(keys)}",
                 hint="keep one of the two",
             )
         )

@@ -7,6 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from stellwerk.declarations.values import as_map
+from stellwerk.declarations.write import shown
 from stellwerk.model.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def merged_findings(
     yield from _look_alikes("environments", tuple(environments), sources)
     for name in environments:
         if not _ENVIRONMENT_NAME.match(name) or len(name.encode()) > MAX_NAME_BYTES:
-            words = f"'{name}' cannot be the name of an environment"
+            words = f"'{shown(name)}' cannot be the name of an environment"
             hint = "rename the file: letters, digits, '-', '_' and '.'"
             yield _error("SW111", sources, ("environments", name), words, hint=hint)
 
@@ -61,7 +62,7 @@ def _look_alikes(kind: str, names: tuple[str, ...], sources: Sources) -> Iterato
         folded = name.casefold() if name.isascii() else unicodedata.normalize("NFKC", name).casefold()
         other = first.setdefault(folded, name)
         if other != name:
-            words = f"the names '{other}' and '{name}' are one file on some systems"
+            words = f"the names '{shown(other)}' and '{shown(name)}' are one file on some systems"
             yield _error("SW111", sources, (kind, name), words, hint="rename one of them", at_key=True)
 
 
@@ -70,7 +71,7 @@ def _model_findings(name: str, model: Mapping[str, Json], sources: Sources) -> I
     if train and train.get("data") is None:
         keys = ("models", name, "train")
         hint = "add data: and the name of a dataset"
-        yield _error("SW112", sources, keys, f"'data' is missing in models.{name}.train", hint=hint, at_key=True)
+        yield _error("SW112", sources, keys, f"'data' is missing in models.{shown(name)}.train", hint=hint, at_key=True)
     holdout = as_map(train.get("holdout"))
     pairs = (
         (holdout, ("train", "holdout"), "fraction", "last"),
@@ -82,7 +83,7 @@ def _model_findings(name: str, model: Mapping[str, Json], sources: Sources) -> I
         written = [key for key in (one, other) if sources.is_written(("models", name, *inner, key))]
         if len(written) == 1:
             inherited = other if written == [one] else one
-            words = f"models.{name}.{'.'.join(inner)} has {written[0]}, and {inherited} from the defaults"
+            words = f"models.{shown(name)}.{'.'.join(inner)} has {written[0]}, and {inherited} from the defaults"
             hint = f"add {inherited}: null to leave the default out"
             yield _error("SW111", sources, ("models", name, *inner, written[0]), words, hint=hint, at_key=True)
 

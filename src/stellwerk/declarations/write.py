@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[^\W]([\w ./@+%()'\"~^&!*<>=;-]*[\w./@+%)])?\Z")
 _OLD_WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})  # truth values to readers of YAML 1.1
+_SHOWN = 60
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
@@ -41,6 +42,12 @@ def block_lines(value: Mapping[str, Json], indent: int, step: int) -> list[str]:
         else:
             lines.append(f"{head} {inline(child)}")
     return lines
+
+
+def shown(text: str) -> str:
+    """A person's text as part of a message: short, in one line, without characters that act on a terminal."""
+    short = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in short)
 
 
 def _text(text: str) -> str:
