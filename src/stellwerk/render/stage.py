@@ -88,6 +88,7 @@ def _stage(folder: str, dataset: Dataset, files: tuple[str, ...]) -> dict[str, J
 
 
 def stage_values(model: Model, dataset: Dataset, code: tuple[str, ...], limits: Limits) -> dict[str, Json]:
+    """The content of `params.yaml`: every value that the training of the model depends on, resolved."""
     train = model.train
     assert train is not None  # noqa: S101 - render_stage refused it
     return {
