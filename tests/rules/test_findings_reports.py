@@ -71,6 +71,12 @@ def test_the_line_with_a_secret_is_never_shown():
     assert "hunter2" not in text
 
 
+def test_a_line_that_holds_a_token_is_not_shown_for_another_mistake_either():
+    text = findings_text((TEAM,), {"mlops.yaml": f"version: 1\nx: ghp_{'a1B2' * 9}\n"}, color=False, width=80)
+    assert "there is no team" in text
+    assert "ghp_" not in text
+
+
 def test_a_long_line_is_cut_around_the_caret():
     line = "x" * 500 + "HERE" + "y" * 500
     finding = Finding(rule="SW101", severity=Severity.ERROR, place=Place(path="a", line=1, column=501), message="m")

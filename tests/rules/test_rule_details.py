@@ -220,6 +220,14 @@ def test_a_model_that_stays_out_of_an_environment_need_not_be_allowed_there(judg
     assert judge(declared(f"classifications: [public]\n{project}", **environments)) == ()
 
 
+def test_data_that_nothing_allows_are_one_mistake_where_they_are_needed(judge):
+    project = "classifications: [public, secret]\n" + CHURN.replace(
+        "customers.csv", "customers.csv, classification: secret"
+    )
+    findings = judge(declared(project % "", production="purpose: production\ndata: {allows: [public]}"))
+    assert [finding.rule for finding in findings] == ["SW304"]
+
+
 # Thresholds
 
 
@@ -273,9 +281,10 @@ def test_a_removed_threshold_and_one_of_a_renamed_model_are_loosened(judge):
     ]
 
 
-def test_a_boolean_target_needs_no_positive_class(judge):
+@pytest.mark.parametrize("column", ["{type: boolean}", "{type: integer, allowed: [0, 1]}"])
+def test_a_target_that_is_true_or_false_needs_no_positive_class(judge, column):
     project = (CHURN % ", task: classification, thresholds: {recall: {min: 0.8}}").replace(
-        "customers.csv", "customers.csv, columns: {churned: {type: boolean}}"
+        "customers.csv", f"customers.csv, columns: {{churned: {column}}}"
     )
     assert judge(declared(project)) == ()
 

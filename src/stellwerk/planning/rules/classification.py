@@ -120,8 +120,12 @@ def _nowhere(given: RuleInput) -> Iterator[Problem]:
     environments = given.project.environments
     if not environments or any(environment.allows is None for environment in environments):
         return
+    # Where real data are needed on the way, SW304 already says that they are not allowed.
+    told = {model.name for model, _, _ in _forbidding(given, real=True)}
     for model, dataset in _trained(given):
-        if model.trains_in is None and not any(covers(environment, dataset) for environment in environments):
+        if model.trains_in is not None or model.name in told:
+            continue
+        if not any(covers(environment, dataset) for environment in environments):
             yield Problem(
                 place=given.place("models", model.name, "train", "data"),
                 message=f"no environment allows {_kind(dataset)}, so '{model.name}' can be trained nowhere"

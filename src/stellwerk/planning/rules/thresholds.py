@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Model, Threshold
 
 CUSTOM = re.compile(r"[\w./-]+:[A-Za-z_]\w*")
-# They speak of one class, so somebody must say which; a boolean target answers by itself.
+# Their value depends on which of two classes is the positive one; that of roc_auc, say, does not.
 OF_POSITIVE = frozenset(
     {
         "precision_score",
@@ -27,9 +27,6 @@ OF_POSITIVE = frozenset(
         "false_negative_rate",
         "approval_rate",
         "average_precision_score",
-        "brier_score_loss",
-        "gini",
-        "ks",
         "lift_at_10",
     }
 )
@@ -111,12 +108,13 @@ def _no_positive(given: RuleInput) -> Iterator[Problem]:
         if metric.name not in OF_POSITIVE or model.task != catalogue.CLASSIFICATION or model.positive is not None:
             continue
         dataset = given.datasets.get(model.train.data) if model.train is not None else None
-        types = {column.name: column.type for column in dataset.columns} if dataset is not None else {}
-        if types.get(model.target or "") != "boolean":
+        columns = {column.name: column for column in dataset.columns} if dataset is not None else {}
+        target = columns.get(model.target or "")
+        if target is None or (target.type != "boolean" and set(target.allowed or ()) != {0, 1}):
             yield Problem(
                 place=given.place("models", model.name, "thresholds", threshold.metric),
-                message=f"'{threshold.metric}' speaks of one class, but nobody says which value of"
-                f" '{model.target}' is the positive one",
+                message=f"'{threshold.metric}' speaks of the positive class, but nobody says which value of"
+                f" '{model.target}' that is: the last in sorted order is taken",
                 hint=f"models.{model.name}.positive: the value, for example 1",
             )
 
@@ -212,8 +210,9 @@ RULES = (
         id="SW405",
         title="no positive class",
         severity=Severity.WARNING,
-        explanation="Precision, recall and their like are about one class. `positive` says which value of the target"
-        " that is; a column declared as boolean needs no such word.",
+        explanation="Precision, recall and their like are about one class, and `positive` says which value of the"
+        " target that is. Without it the last of the two in sorted order is taken: `1` of 0 and 1, but also `good` of `bad`"
+        " and `good`. A column declared as boolean, or with `allowed: [0, 1]`, needs no such word.",
         failing=declared(_churn("recall: {min: 0.8}", _CLASSES)),
         passing=declared(_churn("recall: {min: 0.8}", _CLASSES + _POSITIVE)),
         check=_no_positive,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from stellwerk.model.findings import Finding, Place, Severity
+from stellwerk.planning.rules.credentials import shape_of
 from stellwerk.report.terminal import UNBOUNDED, Ink, cells, clean, wrap
 from stellwerk.report.words import plural
 
@@ -60,10 +61,15 @@ def _led(lead: str, plain: str, text: str, *, width: int, indent: int) -> list[s
 
 
 def _excerpt(place: Place, source: list[str], *, ink: Ink, width: int) -> list[str]:
-    """The line of the place and a caret under its column, cut to the width; nothing where there is no such line."""
+    """The line of the place and a caret under its column, cut to the width.
+
+    Nothing where there is no such line, or where it holds what looks like a secret.
+    """
     if not 1 <= place.line <= len(source):
         return []
     line = source[place.line - 1]
+    if shape_of(line):
+        return []
     gutter = f"{place.line:>5} | "
     before = clean(line[: place.column - 1].replace("\t", " "))
     after = clean(line[place.column - 1 :].replace("\t", " "))
