@@ -225,3 +225,12 @@ def test_no_bytes_whatever_make_a_traceback(data):
 def test_a_message_is_one_printable_line_whatever_the_file_says(text):
     for finding in read(text)[1]:
         assert finding.message.isprintable()
+
+
+@pytest.mark.parametrize("text", ["a: [1, {b: 'c'}]\nd: |\n  e\n", "a: &x 1\nb: *x\n", "a: !t 1\n", "a: [1\n", "a: 1\na: 2\n"])
+def test_without_the_c_library_the_verdict_is_the_same(text, monkeypatch):
+    with_library = read(text)
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    without = read(text)
+    assert [finding.rule for finding in without[1]] == [finding.rule for finding in with_library[1]]
+    assert (without[0] and without[0].value) == (with_library[0] and with_library[0].value)
