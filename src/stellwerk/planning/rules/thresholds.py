@@ -211,8 +211,8 @@ RULES = (
         title="no positive class",
         severity=Severity.WARNING,
         explanation="Precision, recall and their like are about one class, and `positive` says which value of the"
-        " target is meant. Without it the last of the two in sorted order is taken: `1` of 0 and 1, but also `good` of `bad`"
-        " and `good`. A column declared as boolean, or with `allowed: [0, 1]`, needs no such word.",
+        " target is meant. Without it the last of the two in sorted order is taken: `1` of 0 and 1, but also `good` of"
+        " `bad` and `good`. A column declared as boolean, or with `allowed: [0, 1]`, needs no such word.",
         failing=declared(_churn("recall: {min: 0.8}", _CLASSES)),
         passing=declared(_churn("recall: {min: 0.8}", _CLASSES + _POSITIVE)),
         check=_no_positive,
