@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -309,3 +311,25 @@ def test_labels_are_the_same_however_they_are_written(truth, prediction, positiv
     )
     assert value("recall", data) == 0.5
     assert value("accuracy", data) == pytest.approx(2 / 3)
+
+
+def test_an_interval_whose_resamples_all_fall_short_still_holds_the_estimate():
+    def rows_seen(weights):
+        return (weights > 0).mean(axis=1)
+
+    low, high = interval(rows_seen, 200, confidence=0.95, seed=0)
+    assert (low < 0.7, high) == (True, 1.0)
+
+
+def test_measuring_does_not_pay_for_importing_scikit_learn():
+    code = """
+import sys, numpy as np
+from stellwerk.metrics.measure import Scored, measure
+rows = np.arange(9.0)
+assert measure("mae", Scored(truth=rows, prediction=rows)).value == 0
+both = Scored(truth=rows > 3, prediction=rows > 4, probability=rows / 9, task="classification", positive=True)
+assert measure("roc_auc", both).value == 1
+print("sklearn" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
