@@ -29,7 +29,9 @@ def test_an_environment_is_made_once_even_when_two_ask(tmp_path, bare_environmen
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: python_for(requirements, cache_dir=tmp_path / "cache"), range(2))
     assert first == second
-    answer = subprocess.run([first, "-c", "import small; print(small.VERSION)"], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [first, "-c", "import small; print(small.VERSION)"], capture_output=True, text=True, check=True
+    )
     assert answer.stdout == "1\n"
     marker = first.parent.parent / ".complete"
     made = marker.stat().st_mtime_ns

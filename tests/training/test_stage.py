@@ -425,3 +425,41 @@ def test_a_command_that_misbehaves_is_told(model, train: str, predict: str, kind
     error = failure(model)
     assert error.kind == kind
     assert words in error.message
+
+
+def test_a_scikit_learn_script_can_be_a_model(model) -> None:
+    model.command(
+        "python models/m/fit.py",
+        "python models/m/fit.py",
+        fit__py=textwrap.dedent(
+            """
+            import json, os, pathlib, pickle
+            import pandas as pd
+            from sklearn.linear_model import Ridge
+
+            frame = pd.read_csv(os.environ["STELLWERK_DATA"])
+            place = pathlib.Path(os.environ["STELLWERK_MODEL"]) / "ridge.pkl"
+            if os.environ["STELLWERK_STEP"] == "train":
+                params = json.loads(pathlib.Path(os.environ["STELLWERK_PARAMS"]).read_text())
+                fitted = Ridge(**params).fit(frame[["x"]], frame[os.environ["STELLWERK_TARGET"]])
+                place.write_bytes(pickle.dumps(fitted))
+            else:
+                answer = pickle.loads(place.read_bytes()).predict(frame[["x"]])
+                pd.DataFrame({"prediction": answer}).to_csv(os.environ["STELLWERK_PREDICTIONS"], index=False)
+            """
+        ),
+    )
+    model.params["train"]["params"] = {"alpha": 0.5}
+    assert model.run().metrics["r2_score"].value > 0.9
+
+
+def test_a_holdout_by_time_records_the_period_of_the_data(model) -> None:
+    days = [f"2026-0{1 + i // 28}-{1 + i % 28:02d}" for i in range(200)]
+    model.write(
+        {"data/d.csv": "\n".join(["day,x,y", *(f"{day},{i % 9},{i % 9}.5" for i, day in enumerate(days))]) + "\n"}
+    )
+    model.params["data"] |= {"time": "day", "identity": ["day"]}
+    model.params["train"]["holdout"] = {"fraction": None, "last_share": 0.25, "last_seconds": None, "by": []}
+    report = model.run().report
+    assert (report["data"]["first"], report["data"]["last"]) == ("2026-01-01", days[-1])
+    assert report["holdout"]["boundary"] == days[150]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 UNIT_TESTS = "unit tests"
 SMOKE = "smoke training"
 MOST_ROWS = 500
-PYTEST = ("-m", "pytest", "-q", "-c", "/dev/null", "-p", "no:cacheprovider")
+PYTEST = ("-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "-p", "no:cacheprovider")
 UNITTEST = ("-m", "unittest", "discover", "-p", "test_*.py", "-s")
 _NO_TESTS = 5
 
@@ -106,7 +106,7 @@ def _judged(finished: Finished, around: Surroundings, *, none: str) -> CheckResu
     if process.code == _NO_TESTS or re.search(r"^(Ran 0 tests|NO TESTS RAN)", finished.log, re.MULTILINE):
         return CheckResult(name=UNIT_TESTS, passed=False, detail=none)
     lines = [line.strip("= ") for line in finished.log.splitlines() if line.strip()]
-    wrong = [line for line in lines if re.match(r"FAILED|FAIL:|ERROR:?|E  ", line)][:3]
+    wrong = [line for line in lines if re.match(r"FAILED |FAIL: |ERROR:? ", line)][:3]
     last = next((line for line in reversed(lines) if re.search(r"passed|failed|error|^Ran ", line)), "")
     detail = " | ".join([*wrong, last] if process.code else [last])
     return CheckResult(name=UNIT_TESTS, passed=process.code == 0, detail=detail[:500])

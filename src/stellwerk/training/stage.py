@@ -138,10 +138,7 @@ def _limited(around: Surroundings, timeout: float) -> Surroundings:
 
 
 def _data_record(stage: StageParams, snapshot: Snapshot) -> dict[str, Json]:
-    first = last = None
-    if stage.time is not None and stage.time in snapshot.rows.columns:
-        present = snapshot.rows[stage.time].dropna()
-        first, last = (str(present.min()), str(present.max())) if len(present) else (None, None)
+    first, last = _period(snapshot, stage.time)
     record = encode(
         DataRecord(
             dataset=stage.dataset,
@@ -157,6 +154,21 @@ def _data_record(stage: StageParams, snapshot: Snapshot) -> dict[str, Json]:
     )
     del record["md5"]  # DVC's, which the caller knows
     return record
+
+
+def _period(snapshot: Snapshot, time: str | None) -> tuple[str | None, str | None]:
+    """The first and last value of the `time` column as they stand in the data; None where one is no ISO 8601 time."""
+    import pandas as pd
+
+    if time is None or time not in snapshot.rows.columns:
+        return None, None
+    values = snapshot.rows[time]
+    moments = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+    if moments.isna().any() or pd.api.types.is_numeric_dtype(values.dtype):
+        return None, None
+    ends = (values.iloc[int(moments.argmin())], values.iloc[int(moments.argmax())])
+    first, last = (end.isoformat() if isinstance(end, pd.Timestamp) else str(end) for end in ends)
+    return first, last
 
 
 def _process_facts(training: Finished, predicting: Finished) -> dict[str, Json]:
