@@ -280,16 +280,21 @@ ENTRY = HistoryEntry(
     author="Ada <ada@example.com>",
     action="promote",
     summary="promote: shoe-demand v3 to production",
-    body="rmse 10.25\n\nStellwerk-Action: promote\nStellwerk-Version: 3\n",
+    body="because: every gate is open\nrmse 10.25\n\nStellwerk-Action: promote\nStellwerk-Version: 3\n",
 )
 
 
-def test_the_log_shows_commit_summary_time_author_and_evidence():
+def test_the_log_shows_commit_summary_day_author_and_reason():
     assert log_text((ENTRY,), color=False) == (
-        "1a2b3c4  promote: shoe-demand v3 to production\n"
-        "         2026-01-31T12:00:00Z  Ada <ada@example.com>\n"
-        "         rmse 10.25\n"
+        "1a2b3c4  promote: shoe-demand v3 to production  2026-01-31 Ada <ada@example.com>\n"
+        "         because: every gate is open\n"
     )
+
+
+def test_the_long_log_shows_the_evidence_without_trailers():
+    shown = log_text((ENTRY,), color=False, bodies=True)
+    assert "         rmse 10.25\n" in shown
+    assert "Stellwerk-Action" not in shown
 
 
 def test_log_json_is_valid(assert_valid):

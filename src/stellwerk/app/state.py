@@ -10,6 +10,7 @@ from stellwerk.adapters.git.read import CommitTree, GitReader, WorkTree
 from stellwerk.declarations.compose import Declarations, load_declarations
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.records import RecordError, decode
+from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import DeclarationsError, Finding, Severity
 from stellwerk.model.records import Release
 from stellwerk.planning.gates import Gates
@@ -114,7 +115,7 @@ class Loader:
             environment, _, model = ref.removeprefix(PROMOTIONS).partition("/")
             path = f"environments/{environment}/{model}.yaml"
             content = CommitTree(self.reader, commit).read([path]).get(path)
-            document = load_document(path, content)[0] if content is not None else None
+            document = load_document(path, content, shape=text_shape("release"))[0] if content is not None else None
             if document is not None:
                 try:
                     found[environment, model] = decode(Release, document.value, where=path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.records import RecordError, decode
+from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import Place
 from stellwerk.model.observed import CodeFile, GeneratedFile, ModelFacts, Observed, Version
 from stellwerk.model.records import Approval, Deployment, Incident, Pointer, Release, Verdict, VersionRecord
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RECORDS = "records-1"
+RELEASES = "releases-1"
 GENERATED_KIND = "generated-1"
 
 
@@ -76,22 +78,24 @@ class RecordReader:
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
 
-    def read(self, tree: Tree, paths: list[str]) -> dict[str, Json | RecordError]:
+    def read(self, tree: Tree, paths: list[str], *, kind: str = RECORDS) -> dict[str, Json | RecordError]:
+        """Path -> value. Releases are written by people: of them, text stays the text they typed."""
+        shape = text_shape("release") if kind == RELEASES else None
         blobs, missing = tree.blobs(), []
         found: dict[str, Json | RecordError] = {}
         for path in paths:
-            value = self.cache.get(RECORDS, blobs[path])
+            value = self.cache.get(kind, blobs[path])
             if value is None:
                 missing.append(path)
             else:
                 found[path] = value
         for path, content in tree.read(missing).items():
-            document, findings = load_document(path, content)
+            document, findings = load_document(path, content, shape=shape)
             if document is None or findings:
                 problem = findings[0].message if findings else "it is empty"
                 found[path] = RecordError(problem, where=path)
             else:
-                self.cache.put(RECORDS, blobs[path], document.value)
+                self.cache.put(kind, blobs[path], document.value)
                 found[path] = document.value
         return found
 
@@ -159,7 +163,7 @@ def _read_releases(
             _, environment, name = path.split("/")
             paths[path] = (environment, name.removesuffix(".yaml"))
     releases, places = {}, {}
-    for path, value in reader.read(tree, sorted(paths)).items():
+    for path, value in reader.read(tree, sorted(paths), kind=RELEASES).items():
         try:
             if isinstance(value, RecordError):
                 raise value
@@ -228,8 +232,8 @@ def _read_generated(project: Project, tree: Tree, cache: Cache) -> dict[str, Gen
             else:
                 missing.append(path)
     for path, content in tree.read(missing).items():
-        text = content.decode("utf-8", "replace")
+        text = content.decode("utf-8", "replace").replace("\r\n", "\n")
         state = ("edited" if edited(text) else "ours") if ours(text) else "foreign"
-        found[path] = GeneratedFile(sha256=hashlib.sha256(content).hexdigest(), state=state)
+        found[path] = GeneratedFile(sha256=hashlib.sha256(text.encode()).hexdigest(), state=state)
         cache.put(GENERATED_KIND, blobs[path], [found[path].sha256, state])
     return found

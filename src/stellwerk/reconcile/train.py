@@ -122,14 +122,8 @@ def _record_failure(world: World, step: Step, candidate: Candidate, summary: str
     text = message(f"fail: training of {model}", summary, world.actor, action="train", model=model)
     commit = world.commits.commit({incident_path(model, number): dump(incident).encode()}, text)
     return Done(
-        step=step, summary=f"training of {model} failed: {first}", commit=commit, passed=False, detail=_end(log)
+        step=step, summary=f"training of {model} failed: {first}", commit=commit, passed=False, detail=log
     )
-
-
-def _end(log: str) -> str:
-    """The last line of a log that says something."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
 
 
 def _close_failures(candidate: Candidate) -> dict[str, bytes | None]:

@@ -10,6 +10,7 @@ from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Plan, Step
 from stellwerk.planning.candidate import facts_of
 from stellwerk.planning.gates import Case, Gates, time_text
+from stellwerk.planning.rules.classification import covers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,29 +132,24 @@ def _known(names: list[str]) -> str:
     return f"declared are: {', '.join(sorted(names))}" if names else "none is declared"
 
 
-def allowed_in(environment: Environment, dataset: Dataset) -> bool:
-    """Whether the environment may see the dataset."""
-    return environment.allows is None or dataset.classification is None or dataset.classification in environment.allows
-
-
 def dataset_for(state: State, model: Model, environment: Environment) -> Dataset | None:
     """The model's data where the environment may see them, else their stand-in; None where there is neither."""
     if model.train is None:
         return None
     dataset = state.dataset(model.train.data)
-    if allowed_in(environment, dataset) and environment.purpose.value != "development":
+    if covers(environment, dataset) and environment.purpose.value != "development":
         return dataset
     names = {item.name: item for item in state.project.datasets}
     stand_in = names.get(dataset.stand_in or "")
-    if stand_in is not None and allowed_in(environment, stand_in):
+    if stand_in is not None and covers(environment, stand_in):
         return stand_in
-    return dataset if allowed_in(environment, dataset) else None
+    return dataset if covers(environment, dataset) else None
 
 
 def data_remote(project: Project, dataset: Dataset) -> str | None:
     """The DVC remote for a dataset: of the first environment that may see it and names one; None: DVC's default."""
     for environment in project.environments:
-        if environment.remote and environment.allows is not None and allowed_in(environment, dataset):
+        if environment.remote and environment.allows is not None and covers(environment, dataset):
             return environment.remote
     return None
 
