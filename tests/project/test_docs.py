@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from stellwerk.cli.main import VERBS
+from stellwerk.declarations.compose import load_declarations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
@@ -75,6 +77,32 @@ def test_every_declaration_shown_fits_its_schema(page):
             Draft202012Validator(schema("environment")).validate(value)
         elif "version" in value:
             Draft202012Validator(schema("mlops" if value["version"] == 1 else "release")).validate(value)
+
+
+class Page:
+    """The files that a page has shown so far, as a tree."""
+
+    def __init__(self):
+        self.files = {}
+
+    def blobs(self):
+        return {path: hashlib.sha256(content).hexdigest() for path, content in self.files.items()}
+
+    def read(self, paths):
+        return {path: self.files[path] for path in paths if path in self.files}
+
+
+def test_every_step_of_the_guide_loads_without_a_mistake():
+    page, steps = Page(), 0
+    for block in yaml_blocks(CHECKOUT / "docs/getting-started.md"):
+        named = re.match(r"# (environments/\S+\.yaml)\n", block)
+        page.files[named[1] if named else "mlops.yaml"] = block.encode()
+        if not named and "include:" not in block:
+            steps += 1
+            declared, findings = load_declarations(page)
+            assert [finding.message for finding in findings] == []
+            assert declared.complete
+    assert steps >= 5
 
 
 def test_the_readme_and_the_reference_tell_the_same_exit_codes():
