@@ -49,9 +49,9 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def regression_csv(rows: int = ROWS) -> str:
+def regression_csv(rows: int = ROWS, seed: int = 0) -> str:
     """`y` is 2x and a little noise with a fractional part by which a held-out target can be recognised."""
-    draw = random.Random(0)
+    draw = random.Random(seed)
     lines = [f"{i},{draw.randint(0, 99)},{'ab'[i % 2]}" for i in range(rows)]
     text = ["id,x,group,y"]
     text += [f"{line},{2 * int(line.split(',')[1]) + 30 * draw.random():.6f}" for line in lines]
@@ -75,6 +75,10 @@ class ModelRepository:
 
     def source(self, text: str) -> None:
         self.write({"models/m/m.py": text})
+
+    def redraw(self, seed: int) -> None:
+        """Write data whose targets no other test has."""
+        self.write({"data/d.csv": regression_csv(seed=seed)})
 
     def command(self, train: str, predict: str, **files: str) -> None:
         self.write({f"models/m/{name.replace('__', '.')}": text for name, text in files.items()})

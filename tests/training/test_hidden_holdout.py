@@ -6,6 +6,8 @@ import json
 import os
 import pickle
 import subprocess
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,7 @@ def held_out(model) -> list[str]:
 @pytest.fixture
 def hideouts(model, tmp_path: Path) -> list[Path]:
     """Copies of the data where a project has them: work tree, DVC's cache and local remote, git's history."""
+    model.redraw(time.time_ns())  # the search must not find what an earlier run left in the temporary folder
     text = (model.root / "data/d.csv").read_text()
     places = [
         model.root / ".dvc/cache/files/md5/aa/bb",
@@ -206,3 +209,13 @@ def test_a_linked_work_tree_hides_the_main_one_too(tmp_path: Path) -> None:
     subprocess.run([*git, "worktree", "add", "--quiet", str(tmp_path / "linked")], check=True)
     found = masked_paths(tmp_path / "linked", "data/d.csv", parent={"HOME": str(tmp_path / "home")})
     assert {main / "data/d.csv", main / ".git", main / ".dvc", tmp_path / "linked/data/d.csv"} <= set(found)
+
+
+def test_another_run_in_the_same_temporary_folder_is_hidden(model) -> None:
+    with tempfile.TemporaryDirectory(prefix="stellwerk-job-") as other:
+        (Path(other) / "train.csv").write_text("secret")
+        model.command(f"cat {other}/train.csv; echo 1 > $STELLWERK_MODEL/m; exit 1", "true")
+        with pytest.raises(TrainingFailed) as caught:
+            model.run()
+    assert "No such file" in caught.value.log
+    assert "secret" not in caught.value.log

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import stellwerk
 from stellwerk.adapters.process import Isolation, ProcessResult, masks, run, scrubbed_environment
 from stellwerk.errors import StellwerkError
 
@@ -199,3 +202,18 @@ def test_a_trivial_command_costs_little(job: Path) -> None:
     began = time.monotonic()
     start(["true"], job)
     assert time.monotonic() - began < 2
+
+
+@LINUX
+@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="takes capabilities away from root")
+def test_a_process_without_capabilities_falls_back_and_says_why(job: Path) -> None:
+    script = (
+        "import os, pathlib, sys\nfrom stellwerk.adapters.process import *\njob = pathlib.Path(sys.argv[1])\n"
+        "env = scrubbed_environment(job, declared={}, parent=os.environ)\n"
+        "done = run(['true'], cwd=job, env=env, timeout=9, log=job / 'log', isolation=Isolation())\n"
+        "print(done.code, done.isolation, done.isolation_note)"
+    )
+    source = str(Path(stellwerk.__file__).parent.parent)
+    command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", sys.executable, "-c", script, job]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": source}, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 directory unshare: Operation not permitted\n"

@@ -98,10 +98,11 @@ def _lay_mounts(masked: list[str], writable: list[str]) -> None:
         _mount("tmpfs", SHARED_MEMORY, "tmpfs", MS_NOSUID | MS_NODEV)
     hidden = [*masked, *(_block_devices() if os.geteuid() == 0 else [])]
     for path in hidden:
-        if os.path.isdir(path):
-            _mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k,mode=0555")
-        elif os.path.exists(path):
-            _mount("/dev/null", path, None, MS_BIND)
+        with contextlib.suppress(FileNotFoundError):  # what is gone by now needs no hiding
+            if os.path.isdir(path):
+                _mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k,mode=0555")
+            elif os.path.exists(path):
+                _mount("/dev/null", path, None, MS_BIND)
 
 
 def _drop_capabilities() -> None:
