@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from stellwerk.adapters.dvc import init_dvc
 from stellwerk.adapters.git.write import write_atomically
 from stellwerk.errors import StellwerkError
 
@@ -44,6 +43,8 @@ def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tup
     made: list[str] = []
     directory.mkdir(parents=True, exist_ok=True)
     root = _repository(directory, environ, made)
+    from stellwerk.adapters.dvc import init_dvc
+
     made += init_dvc(root)
     if not (root / "mlops.yaml").exists():
         write_atomically(root / "mlops.yaml", _first_declaration(root).encode())

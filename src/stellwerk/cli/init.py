@@ -17,7 +17,7 @@ from stellwerk.cli.options import examples
 @with_console
 def command(console: Console, /, *, directory: str, yes: bool) -> int:
     """Set up git, DVC and a first mlops.yaml in DIR; safe to repeat."""
-    from stellwerk.app import init
+    from stellwerk.app.setup import init
     from stellwerk.report.terminal import clean
 
     place = console.path(directory)

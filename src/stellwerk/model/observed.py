@@ -63,3 +63,10 @@ class Observed:
     generated: Mapping[str, GeneratedFile] = field(default_factory=dict)
     threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unreadable: tuple[tuple[str, str], ...] = ()  # (path, problem) of records that could not be read
+    released: Mapping[str, frozenset[int]] = field(init=False)  # model -> the versions released anywhere
+
+    def __post_init__(self) -> None:
+        found: dict[str, set[int]] = {}
+        for (_, model), release in self.releases.items():
+            found.setdefault(model, set()).add(release.version)
+        object.__setattr__(self, "released", {name: frozenset(numbers) for name, numbers in found.items()})

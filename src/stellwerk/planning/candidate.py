@@ -52,8 +52,8 @@ class Candidate:
 
 
 def _released(model: Model, observed: Observed) -> frozenset[int]:
-    names = {model.name, model.previously}
-    return frozenset(release.version for (_, name), release in observed.releases.items() if name in names)
+    found = observed.released.get(model.name, frozenset())
+    return found | observed.released.get(model.previously, frozenset()) if model.previously else found
 
 
 def _parent(versions: list[Version], parts: Mapping[str, Json], released: frozenset[int]) -> Version | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,7 +48,12 @@ def fingerprint_parts(model: Model, code: tuple[CodeFile, ...], data: str) -> Ma
         "task": model.task,
         "target": model.target,
         "positive": model.positive,
-        "holdout": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(holdout).items()},
+        "holdout": {
+            "fraction": holdout.fraction,
+            "last_share": holdout.last_share,
+            "last_seconds": holdout.last_seconds,
+            "by": list(holdout.by),
+        },
         "data": data,
     }
 
