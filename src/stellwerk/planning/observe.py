@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from stellwerk.declarations.document import load_document
-from stellwerk.declarations.records import RecordError, decode
+from stellwerk.declarations.records import RecordError, construct, decode, encode
 from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import Place
 from stellwerk.model.observed import CodeFile, GeneratedFile, ModelFacts, Observed, Version
@@ -19,14 +19,13 @@ from stellwerk.planning.code import CodeReader, code_files, match_inputs, metric
 from stellwerk.render.stage import GENERATED, edited, ours
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from stellwerk.model.declared import Json, Model, Project
     from stellwerk.model.ports import Cache, Tree
 
 T = TypeVar("T")
-RECORDS = "records-1"
-RELEASES = "releases-1"
+POINTERS = "pointers-1"
 GENERATED_KIND = "generated-1"
 
 
@@ -53,13 +52,14 @@ def observe(
     threshold_authors: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Observed:
     """The state a plan starts from. `declared` holds code, pointers and releases; `recorded` the registry."""
-    reader = RecordReader(cache)
-    registry = _read_registry(recorded, reader)
-    releases, places = _read_releases(declared, reader, registry)
+    registry = _Registry()
+    reader = RecordReader(cache, registry)
+    _read_registry(recorded, reader)
+    releases, places = _read_releases(declared, reader)
     code, metric_code = _read_code(project, declared, cache)
     return Observed(
         basis=basis,
-        pointers=_read_pointers(project, declared, reader, registry),
+        pointers=_read_pointers(project, declared, cache, registry),
         models=_facts(registry),
         releases=releases,
         release_places=places,
@@ -73,63 +73,87 @@ def observe(
 
 
 class RecordReader:
-    """YAML files of one tree as plain data, in bulk and through the cache."""
+    """Records of one tree, in bulk and through the cache, which holds what was decoded before."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, registry: _Registry) -> None:
         self.cache = cache
+        self.registry = registry
 
-    def read(self, tree: Tree, paths: list[str], *, kind: str = RECORDS) -> dict[str, Json | RecordError]:
-        """Path -> value. Releases are written by people: of them, text stays the text they typed."""
-        shape = text_shape("release") if kind == RELEASES else None
+    def read(self, tree: Tree, paths: Mapping[str, type[T]]) -> Iterator[tuple[str, T]]:
+        """(path, record) of every path that can be read; the others are noted as unreadable."""
         blobs, missing = tree.blobs(), []
-        found: dict[str, Json | RecordError] = {}
-        for path in paths:
-            value = self.cache.get(kind, blobs[path])
-            if value is None:
+        for path, cls in paths.items():
+            stored = self.cache.get(f"{cls.__name__.lower()}-1", blobs[path])
+            if isinstance(stored, dict):
+                yield path, construct(cls, stored)
+            else:
                 missing.append(path)
-            else:
-                found[path] = value
         for path, content in tree.read(missing).items():
-            document, findings = load_document(path, content, shape=shape)
-            if document is None or findings:
-                problem = findings[0].message if findings else "it is empty"
-                found[path] = RecordError(problem, where=path)
+            cls = paths[path]
+            try:
+                record = decode(cls, _value(path, content, cls), where=path)
+            except RecordError as error:
+                self.registry.unreadable.append((path, f"{error.where}: {error.message}"))
             else:
-                self.cache.put(kind, blobs[path], document.value)
-                found[path] = document.value
-        return found
+                self.cache.put(f"{cls.__name__.lower()}-1", blobs[path], encode(record))
+                yield path, record
 
 
-def _read_registry(tree: Tree, reader: RecordReader) -> _Registry:
-    registry = _Registry()
-    paths = [path for path in tree.blobs() if path.startswith("registry/") and path.endswith(".yaml")]
-    for path, value in reader.read(tree, paths).items():
-        try:
-            if isinstance(value, RecordError):
-                raise value
-            _take(registry, path, value)
-        except RecordError as error:
-            registry.unreadable.append((path, f"{error.where}: {error.message}"))
-    return registry
+def _value(path: str, content: bytes, cls: type) -> Json:
+    """The YAML of a record. Releases are written by people: of them, text stays the text they typed."""
+    shape = text_shape("release") if cls is Release else None
+    document, findings = load_document(path, content, shape=shape)
+    if document is None or findings:
+        raise RecordError(findings[0].message if findings else "it is empty", where=path)
+    return document.value
 
 
-def _take(registry: _Registry, path: str, value: Json) -> None:
-    match path.split("/"):
-        case [_, model, number, "version.yaml"] if number.isdigit():
-            registry.versions.setdefault(model, {})[int(number)] = decode(VersionRecord, value, where=path)
-        case [_, model, number, "verdicts", name] if number.isdigit():
-            verdict = decode(Verdict, value, where=path)
-            registry.verdicts.setdefault((model, int(number)), {})[name.removesuffix(".yaml")] = verdict
-        case [_, model, number, "approvals", environment, _] if number.isdigit():
-            approval = decode(Approval, value, where=path)
-            registry.approvals.setdefault((model, int(number), environment), []).append(approval)
-        case [_, model, "deployments", name]:
-            deployment = decode(Deployment, value, where=path)
-            registry.deployments.setdefault(model, {})[name.removesuffix(".yaml")] = deployment
-        case [_, model, "incidents", _]:
-            registry.incidents.setdefault(model, []).append(decode(Incident, value, where=path))
+def _read_registry(tree: Tree, reader: RecordReader) -> None:
+    registry = reader.registry
+    paths: dict[str, type[object]] = {}
+    for path in tree.blobs():
+        if path.startswith("registry/") and path.endswith(".yaml"):
+            cls = _class_of(path.split("/"))
+            if cls is None:
+                registry.unreadable.append((path, "a file of this name does not belong in the registry"))
+            else:
+                paths[path] = cls
+    for path, record in reader.read(tree, paths):
+        _take(registry, path.split("/"), record)
+
+
+def _class_of(parts: list[str]) -> type[object] | None:
+    """What kind of record lies at a path below `registry/`."""
+    match parts:
+        case [_, _, number, "version.yaml"] if number.isdigit():
+            return VersionRecord
+        case [_, _, number, "verdicts", _] if number.isdigit():
+            return Verdict
+        case [_, _, number, "approvals", _, _] if number.isdigit():
+            return Approval
+        case [_, _, "deployments", _]:
+            return Deployment
+        case [_, _, "incidents", _]:
+            return Incident
         case _:
-            raise RecordError("a file of this name does not belong in the registry", where=path)
+            return None
+
+
+def _take(registry: _Registry, parts: list[str], record: object) -> None:
+    model, name = parts[1], parts[-1].removesuffix(".yaml")
+    match record:
+        case VersionRecord():
+            registry.versions.setdefault(model, {})[int(parts[2])] = record
+        case Verdict():
+            registry.verdicts.setdefault((model, int(parts[2])), {})[name] = record
+        case Approval():
+            registry.approvals.setdefault((model, int(parts[2]), parts[4]), []).append(record)
+        case Deployment():
+            registry.deployments.setdefault(model, {})[name] = record
+        case Incident():
+            registry.incidents.setdefault(model, []).append(record)
+        case _:
+            raise TypeError(type(record))
 
 
 def _facts(registry: _Registry) -> dict[str, ModelFacts]:
@@ -155,46 +179,52 @@ def _facts(registry: _Registry) -> dict[str, ModelFacts]:
 
 
 def _read_releases(
-    tree: Tree, reader: RecordReader, registry: _Registry
+    tree: Tree, reader: RecordReader
 ) -> tuple[dict[tuple[str, str], Release], dict[tuple[str, str], Place]]:
-    paths = {}
+    names = {}
     for path in tree.blobs():
         if path.startswith("environments/") and path.endswith(".yaml") and path.count("/") == 2:  # noqa: PLR2004
             _, environment, name = path.split("/")
-            paths[path] = (environment, name.removesuffix(".yaml"))
+            names[path] = (environment, name.removesuffix(".yaml"))
     releases, places = {}, {}
-    for path, value in reader.read(tree, sorted(paths), kind=RELEASES).items():
-        try:
-            if isinstance(value, RecordError):
-                raise value
-            releases[paths[path]] = decode(Release, value, where=path)
-            places[paths[path]] = Place(path=path)
-        except RecordError as error:
-            registry.unreadable.append((path, f"{error.where}: {error.message}"))
+    for path, release in reader.read(tree, dict.fromkeys(sorted(names), Release)):
+        releases[names[path]] = release
+        places[names[path]] = Place(path=path)
     return releases, places
 
 
-def _read_pointers(project: Project, tree: Tree, reader: RecordReader, registry: _Registry) -> dict[str, Pointer]:
+def _read_pointers(project: Project, tree: Tree, cache: Cache, registry: _Registry) -> dict[str, Pointer]:
     blobs = tree.blobs()
-    paths = {f"{item.path}.dvc": item for item in project.datasets if f"{item.path}.dvc" in blobs}
-    pointers = {}
-    for path, value in reader.read(tree, sorted(paths)).items():
-        pointer = _pointer(path, value)
-        if pointer is None:
-            registry.unreadable.append((path, "this is not a DVC pointer with one md5"))
+    names = {f"{item.path}.dvc": item.name for item in project.datasets if f"{item.path}.dvc" in blobs}
+    pointers, missing = {}, []
+    for path in sorted(names):
+        stored = cache.get(POINTERS, blobs[path])
+        if isinstance(stored, list):
+            pointers[names[path]] = _pointer(path, str(stored[0]), stored[1])
         else:
-            pointers[paths[path].name] = pointer
+            missing.append(path)
+    for path, content in tree.read(missing).items():
+        document, _ = load_document(path, content)
+        out = _single_out(document.value if document else None)
+        if out is None:
+            registry.unreadable.append((path, "this is not a DVC pointer to one file with an md5"))
+            continue
+        pointers[names[path]] = _pointer(path, out[0], out[1])
+        cache.put(POINTERS, blobs[path], [out[0], out[1]])
     return pointers
 
 
-def _pointer(path: str, value: Json | RecordError) -> Pointer | None:
+def _pointer(path: str, md5: str, size: Json) -> Pointer:
+    return Pointer(path=path.removesuffix(".dvc"), md5=md5, size=size if isinstance(size, int) else None, place=path)
+
+
+def _single_out(value: Json) -> tuple[str, int | None] | None:
+    """The md5 and size of a pointer's only output."""
     outs = value.get("outs") if isinstance(value, dict) else None
     if not isinstance(outs, list) or len(outs) != 1 or not isinstance(outs[0], dict):
         return None
     md5, size = outs[0].get("md5"), outs[0].get("size")
-    if not isinstance(md5, str):
-        return None
-    return Pointer(path=path.removesuffix(".dvc"), md5=md5, size=size if isinstance(size, int) else None, place=path)
+    return (md5, size if isinstance(size, int) else None) if isinstance(md5, str) else None
 
 
 def _read_code(
