@@ -15,6 +15,7 @@ from stellwerk.model.views import Done
 from stellwerk.planning.gates import check_words
 from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
 from stellwerk.reconcile.messages import check_lines, message
+from stellwerk.reconcile.standing import brought_up
 from stellwerk.reconcile.world import PACKAGES, State, World, data_remote, dataset_for
 from stellwerk.training.develop import check_source
 from stellwerk.training.evaluate import Contender, EvaluationRequest, command_check, evaluate, function_check
@@ -33,7 +34,8 @@ def check(world: World, state: State, step: Step, action: Check, on_line: Lines)
         raise ValueError(step.key)
     version = state.version(model, action.version)
     policy = state.gates.route.policy(model, environment)
-    verdict = judge(world, state, model, environment, version, champion=action.champion, on_line=on_line)
+    with brought_up(world, environment):
+        verdict = judge(world, state, model, environment, version, champion=action.champion, on_line=on_line)
     name, number = model.name, version.record.number
     path = f"registry/{name}/{number}/verdicts/{environment.name}.yaml"
     changes: dict[str, bytes | None] = {path: dump(verdict).encode()}
