@@ -1,4 +1,4 @@
-"""Environments that exist only while they are needed: `up` before their checks, `down` after them, whatever happened."""
+"""Environments that exist only while needed: `up` before their checks, `down` after them, whatever happened."""
 
 from __future__ import annotations
 
