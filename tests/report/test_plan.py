@@ -3,6 +3,7 @@ import re
 import string
 import unicodedata
 from pathlib import Path
+from unittest.mock import ANY
 
 import jsonschema
 import pytest
@@ -189,7 +190,67 @@ def test_a_plan_with_one_field_of_a_wrong_type_is_refused_and_says_where(plan, d
     step[key] = [1]
     with pytest.raises(StellwerkError) as caught:
         plan_from_json(json.dumps(content))
-    assert caught.value.where == f"steps[0].{key}"
+    assert caught.value.where.removesuffix("[0]") == f"steps[0].{key}"
+
+
+def paths_of(value, path=()):
+    yield path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths_of(inner, (*path, key))
+
+
+@given(plans, json_values, st.data())
+def test_a_plan_with_anything_anywhere_is_a_plan_or_refused_with_where_and_what(plan, anything, data):
+    """The verdict is the schema's, whatever the file says."""
+    content = json.loads(plan_json(plan))
+    path = data.draw(st.sampled_from(sorted(paths_of(content), key=str)[1:]))
+    *above, last = path
+    parent = content
+    for key in above:
+        parent = parent[key]
+    if data.draw(st.booleans()):
+        parent[last] = anything
+    elif isinstance(parent, dict) and data.draw(st.booleans()):
+        parent[data.draw(words)] = parent.pop(last)
+    else:
+        del parent[last]
+    content = json.loads(json.dumps(content))
+    text = json.dumps(content)
+    if SCHEMA.is_valid(content) and not re.search(r"NaN|Infinity", text):
+        assert json.loads(plan_json(plan_from_json(text))) == {**content, "summary": ANY}
+    else:
+        with pytest.raises(StellwerkError, match=r"not a plan: .") as caught:
+            plan_from_json(text)
+        assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "problem"),
+    [
+        ({"version": 2, "steps": 1}, "version", "it must be 1"),
+        ({"basis": None}, "basis", "it must be text"),
+        ({"steps": [1]}, "steps[0]", "it must be an object"),
+        ({"steps": [{"action": ["train"]}]}, "steps[0].action", "it must be one of render, snapshot, train"),
+        ({"steps": [{"action": "train", "key": 1}]}, "steps[0]", "the key 'model' is missing"),
+        ({"waits": [{"kind": "rain"}]}, "waits[0]", "the key 'reason' is missing"),
+        ({"x\n\x1b": 1}, "", "unknown key 'x\N{REPLACEMENT CHARACTER}"),
+        ({"summary": {"train": -1}}, "summary", "the key 'render' is missing"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_told_where_and_what(change, where, problem):
+    content = json.loads(plan_json(Plan(basis="1a2b")))
+    with pytest.raises(StellwerkError) as caught:
+        plan_from_json(json.dumps({**content, **change}))
+    assert caught.value.where == where
+    assert caught.value.message.startswith(f"this is not a plan: {problem}")
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "9" * 5000, "-1", "true"])
+def test_seconds_that_are_no_number_of_seconds_are_refused(number):
+    step = Step(action=Snapshot(dataset="sales"), reason="new", seconds=77.5)
+    text = plan_json(Plan(basis="", steps=(step,)))
+    with pytest.raises(StellwerkError, match="not a plan"):
+        plan_from_json(text.replace("77.5", number))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"version": 2, "basis": "", "steps": [], "waits": []}'])

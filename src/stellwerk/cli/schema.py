@@ -1,4 +1,4 @@
-"""`stellwerk schema`: the JSON Schema of a file."""
+"""`stellwerk schema`: the JSON Schema of a file or an output."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.options import examples
 
 DECLARED = ("mlops", "environment", "release")
+RECORDED = ("version", "profile", "verdict", "approval", "deployment", "incident")
 PRINTED = ("plan", "status", "findings", "checks", "why", "diff", "log", "outcome")
-KINDS = DECLARED + PRINTED
+KINDS = DECLARED + RECORDED + PRINTED
 
 
 @click.command(epilog=examples("stellwerk schema mlops", "stellwerk schema environment > environment.schema.json"))
@@ -18,8 +19,9 @@ KINDS = DECLARED + PRINTED
 def command(console: Console, /, *, kind: str) -> int:
     """Print the JSON Schema of a file or an output.
 
-    KIND is what people write (mlops, environment, release) or what `--format json` prints (plan, status, findings,
-    checks, why, diff, log, outcome).
+    KIND is what people write (mlops, environment, release), what Stellwerk records (version, profile, verdict,
+    approval, deployment, incident) or what `--format json` prints (plan, status, findings, checks, why, diff, log,
+    outcome).
     """
     from stellwerk.declarations.schema import schema_text
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from stellwerk.declarations.schema import schema_text
+from stellwerk.declarations.write import shown
 from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import (
     Action,
@@ -22,11 +25,33 @@ from stellwerk.model.actions import (
     Wait,
     WaitKind,
 )
-from stellwerk.report.json_text import VERSION, document, plain
+from stellwerk.report.json_text import document, plain
 from stellwerk.report.words import ORDER, action_words
 
 if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
     from stellwerk.model.declared import Json
+
+ACTIONS: dict[str, type[Action]] = {
+    "render": Render,
+    "snapshot": Snapshot,
+    "train": Train,
+    "check": Check,
+    "promote": Promote,
+    "deploy": Deploy,
+    "retire": Retire,
+}
+STEP = frozenset(["action", "reason", "condition", "seconds", "key", "needs"])  # what every step has
+TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
 
 
 def plan_json(plan: Plan) -> str:
@@ -55,23 +80,38 @@ def step_json(step: Step) -> Json:
 
 
 def plan_from_json(text: str) -> Plan:
-    """The plan that `plan_json` wrote. StellwerkError says what is wrong with any other text."""
+    """The plan that `plan_json` wrote. The text may be anybody's: StellwerkError says where it is no plan."""
     try:
-        raw: Json = json.loads(text, parse_constant=_refuse_constant)
+        raw: Any = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        errors = list(_validator().iter_errors(raw))
     except (ValueError, RecursionError) as error:
-        _refuse("", f"it is no JSON ({error})")
-    content = _Fields("", raw)
-    if content.whole("version") != VERSION:
-        _refuse("version", f"this Stellwerk reads version {VERSION}")
+        _refuse("", f"it is no JSON ({shown(str(error))})")
+    if errors:
+        first = min(errors, key=lambda error: list(error.absolute_path) != ["version"])
+        _refuse(*_mistake(first))
     return Plan(
-        basis=content.text("basis"),
-        steps=tuple(_decode_step(_Fields(f"steps[{n}]", item)) for n, item in enumerate(content.list("steps"))),
-        waits=tuple(_decode_wait(_Fields(f"waits[{n}]", item)) for n, item in enumerate(content.list("waits"))),
+        basis=raw["basis"],
+        steps=tuple(_step(item) for item in raw["steps"]),
+        waits=tuple(Wait(**{**item, "kind": WaitKind(item["kind"])}) for item in raw["waits"]),
     )
+
+
+@functools.cache
+def _validator() -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema_text("plan")))
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{shown(text)} is too large")
+    return number
 
 
 def _refuse(where: str, problem: str) -> NoReturn:
@@ -80,125 +120,51 @@ def _refuse(where: str, problem: str) -> NoReturn:
     )
 
 
-def _decode_step(item: _Fields) -> Step:
-    return Step(
-        action=_decode_action(item),
-        reason=item.text("reason"),
-        condition=item.text("condition"),
-        seconds=item.maybe_number("seconds"),
-        key=item.text("key"),
-        needs=item.texts("needs"),
-    )
+def _step(item: dict[str, Any]) -> Step:
+    """A step of a document that fits the schema: what is not the step's own is its action's."""
+    action = ACTIONS[item["action"]](**{key: value for key, value in item.items() if key not in STEP})
+    rest = {key: item[key] for key in STEP if key not in {"action", "needs"}}
+    return Step(action=action, needs=tuple(item["needs"]), **rest)
 
 
-def _decode_action(item: _Fields) -> Action:  # noqa: PLR0911  one return per action
-    match item.text("action"):
-        case "render":
-            return Render(
-                path=item.text("path"),
-                text=item.maybe_text("text"),
-                model=item.maybe_text("model"),
-                new=item.flag("new"),
-                rename_from=item.maybe_text("rename_from"),
-            )
-        case "snapshot":
-            return Snapshot(dataset=item.text("dataset"))
-        case "train":
-            return Train(model=item.text("model"), fingerprint=item.maybe_text("fingerprint"))
-        case "check":
-            return Check(
-                model=item.text("model"),
-                environment=item.text("environment"),
-                version=item.maybe_whole("version"),
-                champion=item.maybe_whole("champion"),
-            )
-        case "promote":
-            return Promote(
-                model=item.text("model"),
-                environment=item.text("environment"),
-                version=item.maybe_whole("version"),
-                previous=item.maybe_whole("previous"),
-                mode=item.text("mode"),
-                back=item.flag("back"),
-            )
-        case "deploy":
-            return Deploy(
-                model=item.text("model"),
-                environment=item.text("environment"),
-                version=item.maybe_whole("version"),
-                previous=item.maybe_whole("previous"),
-                withdraw=item.flag("withdraw"),
-            )
-        case "retire":
-            return Retire(model=item.text("model"), environment=item.text("environment"), version=item.whole("version"))
-        case other:
-            _refuse(f"{item.where}.action", f"no action is called {other!r}")
+def _mistake(error: ValidationError) -> tuple[str, str]:
+    """Where the text does not fit the schema, and how, in words."""
+    if error.validator == "oneOf":
+        return _step_mistake(error)
+    return _place(error), _problem(error.validator, error.validator_value, error.instance, error.schema)
 
 
-def _decode_wait(item: _Fields) -> Wait:
-    kind = item.text("kind")
-    if kind not in set(WaitKind):
-        _refuse(f"{item.where}.kind", f"nothing waits for {kind!r}")
-    return Wait(
-        kind=WaitKind(kind),
-        reason=item.text("reason"),
-        unblock=item.text("unblock"),
-        model=item.maybe_text("model"),
-        environment=item.maybe_text("environment"),
-        version=item.maybe_whole("version"),
-    )
+def _problem(keyword: object, wanted: Any, found: Any, schema: Any) -> str:
+    match keyword:
+        case "required":
+            return f"the key '{next(key for key in wanted if key not in found)}' is missing"
+        case "additionalProperties":
+            return f"unknown key '{shown(min(set(found) - set(schema['properties'])))}'"
+        case "const":
+            return f"it must be {json.dumps(wanted)}"
+        case "enum":
+            return f"it must be one of {', '.join(wanted)}"
+        case "minimum":
+            return f"it must be at least {wanted}"
+        case _:
+            names = [wanted] if isinstance(wanted, str) else wanted
+            return f"it must be {' or '.join(TYPES[name] for name in names)}"
 
 
-class _Fields:
-    """The fields of one JSON object, each read as the type it must have."""
+def _step_mistake(error: ValidationError) -> tuple[str, str]:
+    """What is wrong with a step: measured by the schema of the action it names."""
+    where, step = _place(error), error.instance
+    refs: Any = error.validator_value
+    if not isinstance(step, dict):
+        return where, "it must be an object"
+    name = step.get("action")
+    branches = [branch["$ref"].rpartition("/")[2] for branch in refs]
+    if name not in branches:
+        return f"{where}.action", f"it must be one of {', '.join(branches)}"
+    of_branch = [inner for inner in error.context or () if inner.schema_path[0] == branches.index(name)]
+    return _mistake(of_branch[0])
 
-    def __init__(self, where: str, raw: Json) -> None:
-        if not isinstance(raw, dict):
-            _refuse(where, "an object is wanted here")
-        self.where = where
-        self._raw = raw
 
-    def _get(self, key: str) -> Json:
-        if key not in self._raw:
-            self._refuse(key, "is missing")
-        return self._raw[key]
-
-    def _refuse(self, key: str, problem: str) -> NoReturn:
-        where = f"{self.where}.{key}" if self.where else key
-        _refuse(where, f"{key!r} {problem}")
-
-    def text(self, key: str) -> str:
-        value = self._get(key)
-        return value if isinstance(value, str) else self._refuse(key, "must be a string")
-
-    def maybe_text(self, key: str) -> str | None:
-        return None if self._get(key) is None else self.text(key)
-
-    def whole(self, key: str) -> int:
-        value = self._get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        return self._refuse(key, "must be a whole number")
-
-    def maybe_whole(self, key: str) -> int | None:
-        return None if self._get(key) is None else self.whole(key)
-
-    def maybe_number(self, key: str) -> float | None:
-        value = self._get(key)
-        if value is None:
-            return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return value
-        return self._refuse(key, "must be a number")
-
-    def flag(self, key: str) -> bool:
-        value = self._get(key)
-        return value if isinstance(value, bool) else self._refuse(key, "must be true or false")
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        found = tuple(item for item in self.list(key) if isinstance(item, str))
-        return found if len(found) == len(self.list(key)) else self._refuse(key, "must be a list of strings")
-
-    def list(self, key: str) -> list[Json]:
-        value = self._get(key)
-        return value if isinstance(value, list) else self._refuse(key, "must be a list")
+def _place(error: ValidationError) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    return "".join(parts).removeprefix(".")
