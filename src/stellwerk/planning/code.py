@@ -8,6 +8,7 @@ import hashlib
 import io
 import posixpath
 import tokenize
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,12 +86,16 @@ def normal_form(source: bytes) -> bytes:
     """Python source without comments, blank lines, trailing blanks and Windows line ends; strings stay as they are.
 
     Works on the text and not on the syntax tree, so that the digest is the same in every Python release. Source that does
-    not tokenize is returned unchanged.
+    not tokenize, or says that it is not UTF-8, is returned unchanged.
     """
     try:
+        if tokenize.detect_encoding(io.BytesIO(source).readline)[0] not in ("utf-8", "utf-8-sig"):
+            return source
         text = source.decode("utf-8-sig").replace("\r\n", "\n")
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (UnicodeDecodeError, tokenize.TokenError, SyntaxError):
+    except (ValueError, tokenize.TokenError, SyntaxError):
+        return source
+    if any(token.type == tokenize.ERRORTOKEN for token in tokens):
         return source
     lines = text.split("\n")
     inside: set[int] = set()  # lines whose end lies inside a string
@@ -105,20 +110,24 @@ def normal_form(source: bytes) -> bytes:
             starts.append(token.start[0])
         elif token.type == _FSTRING_END:
             inside.update(range(starts.pop(), token.end[0]))
-    kept = []
+    kept: list[str] = []
+    continued = False  # a backslash joins this line to the one before, even if it is blank
     for number, line in enumerate(lines, start=1):
         if number in inside:
             kept.append(line)
-        elif number - 1 in inside or line.strip():
+        elif number - 1 in inside or line.strip() or continued:
             kept.append(line.rstrip())
+        continued = number not in inside and line.endswith("\\")
     return "\n".join(kept).encode()
 
 
 def imports_of(source: bytes) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
     """The import statements anywhere in the source; () where it does not parse (training will say so)."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about somebody's code, which is not ours to print
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     found: set[tuple[int, str, tuple[str, ...]]] = set()
     for node in ast.walk(tree):

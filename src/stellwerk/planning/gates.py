@@ -92,13 +92,13 @@ class Gates:
         yield from self._mode(case)
 
     def to_deploy(self, case: Case) -> Iterator[Gate]:
-        """Every condition of deploying what the release says; a rollback asks only that it once passed."""
+        """Every condition of deploying what the release says; going back asks only that it once passed."""
         release = case.release
         if case.version is None:
             text = f"version {release.version if release else '?'} exists"
             yield Gate(kind=WaitKind.RELEASE, met=False, text=text, unblock="set the release to a registered version")
             return
-        if release and (release.rollback or release.hold):
+        if release and _goes_back(case, release):
             yield self._once_passed(case)
             return
         yield from self.checked(case)
@@ -145,7 +145,8 @@ class Gates:
         judges = self.route.judges(case.model, case.environment)
         verdicts = [self.verdict(case.version, environment) for environment in judges]
         met = all(verdict is not None and verdict.passed for verdict in verdicts) if verdicts else True
-        ran = any(item.version == case.number for item in case.facts.deployments.values())
+        deployment = case.facts.deployments.get(case.environment.name)
+        ran = deployment is not None and deployment.version == case.number
         return Gate(
             kind=WaitKind.VERDICT,
             met=met or ran,
@@ -280,6 +281,12 @@ class Gates:
                 text=f"{case.environment.name} is promoted by hand",
                 unblock=f"stellwerk promote {case.model.name} {case.environment.name}",
             )
+
+
+def _goes_back(case: Case, release: Release) -> bool:
+    """Whether the release is older than the one it says it replaces; a newer one needs every gate, whatever it says."""
+    rollback = release.rollback
+    return rollback is not None and rollback.of in case.facts.versions and release.version < rollback.of
 
 
 def matches(when: When, model: Model, trigger: str) -> bool:

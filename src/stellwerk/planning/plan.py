@@ -40,12 +40,14 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
     gates = Gates(project, observed, route, now)
     datasets = {dataset.name: dataset for dataset in project.datasets}
     steps, waits = plan_renders(project, observed, cache=cache, force=scope.force)
+    retired, held = _plan_retirements(project, observed, steps, scope)
+    if held:
+        steps = [step for step in steps if not _deletes(step)]
     snapshots = {name for name in sorted(datasets) if name not in observed.pointers}
     steps += [
         Step(action=Snapshot(dataset=name), reason="it has no snapshot yet", key=f"snapshot:{name}")
         for name in sorted(snapshots)
     ]
-    retired, held = _plan_retirements(project, observed, scope)
     steps += retired
     waits += held
     for model in project.models:
@@ -129,16 +131,24 @@ def _wanted_digests(
     return digests
 
 
-def _plan_retirements(project: Project, observed: Observed, scope: Scope) -> tuple[list[Step], list[Wait]]:
+def _deletes(step: Step) -> bool:
+    return isinstance(step.action, Render) and step.action.text is None and step.action.rename_from is None
+
+
+def _plan_retirements(
+    project: Project, observed: Observed, renders: list[Step], scope: Scope
+) -> tuple[list[Step], list[Wait]]:
+    """Take out what is released and not declared; many models at once wait, their generated files too."""
     known = {model.name for model in project.models} | {model.previously for model in project.models}
     gone = sorted((model, environment) for environment, model in observed.releases if model not in known)
+    there = {model for _, model in observed.releases} | {path.split("/")[1] for path in observed.generated}
     models = {model for model, _ in gone}
-    released = {model for _, model in observed.releases}
-    if len(models) > REMOVALS and len(models) * 4 > len(released) and (scope.removals or 0) < len(models):
-        named = ", ".join(sorted(models)[:5])
+    models |= {step.action.path.split("/")[1] for step in renders if isinstance(step.action, Render) and _deletes(step)}
+    models -= known
+    if len(models) > REMOVALS and len(models) * 4 > len(there) and (scope.removals or 0) < len(models):
         wait = Wait(
             kind=WaitKind.CONFIRMATION,
-            reason=f"{len(models)} of {len(released)} released models are no longer declared: {named}",
+            reason=f"{len(models)} of {len(there)} models are no longer declared: {', '.join(sorted(models)[:5])}",
             unblock=f"if that is meant: stellwerk reconcile --confirm-removals {len(models)}",
         )
         return [], [wait]

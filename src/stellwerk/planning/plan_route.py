@@ -11,6 +11,7 @@ from stellwerk.planning.policy import current
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Environment
+    from stellwerk.model.observed import Version
     from stellwerk.model.records import Release
     from stellwerk.planning.candidate import Candidate
 
@@ -131,7 +132,7 @@ def _plan_promotion(case: Case, gates: Gates, plan: RoutePlan) -> bool:
             return False
         _add(plan, key, action, "proposes the release as a pull request")
         return False
-    _add(plan, key, action, "every gate is open" if not plan.pending else "the rest of its gates is open")
+    _add(plan, key, action, "every gate is open" if not plan.pending else "its other gates are open")
     plan.pending = (*plan.pending, key)
     if environment.deploy:
         deployment = case.facts.deployments.get(environment.name)
@@ -171,15 +172,19 @@ def _plan_deployment(case: Case, release: Release, gates: Gates, plan: RoutePlan
         return
     unmet = [gate for gate in gates.to_deploy(released) if not gate.met]
     closed = [gate for gate in unmet if not gate.step]
-    needs = plan.pending if unmet and release.version == case.number else ()
+    candidate = release.version == case.number
+    needs = plan.pending if unmet and candidate else ()
     if closed or (unmet and not needs):
         if environment.deploy or version is None:
             plan.waits.extend(_wait(released, gate, kind=WaitKind.RELEASE) for gate in closed or unmet)
+            plan.blocked = plan.blocked or candidate
         return
     if environment.deploy:
         reason = f"the release says v{release.version}" + (f", v{running} runs" if running else ", nothing runs yet")
         action = Deploy(model=name, environment=environment.name, version=release.version, previous=running)
         plan.steps.append(Step(action=action, reason=reason, key=key, needs=needs, condition=condition_words(needs)))
+        if candidate:  # what comes after goes on only from where it runs
+            plan.pending = (*plan.pending, key)
 
 
 def _revalidate(case: Case, release: Release, gates: Gates, plan: RoutePlan) -> None:
@@ -195,82 +200,100 @@ def _revalidate(case: Case, release: Release, gates: Gates, plan: RoutePlan) -> 
         release=release,
         trigger=version.record.trigger,
     )
+    violated = []
     for judge in gates.route.judges(case.model, case.environment):
         verdict = version.verdicts.get(judge.name)
         if verdict is None:
             continue  # the deployment's own gate says so
         if not current(verdict, version.record, gates.policy(released, judge)):
-            if release.version != case.number:
-                key = f"check:{case.model.name}:{judge.name}@{release.version}"
-                action = Check(model=case.model.name, environment=judge.name, version=release.version)
-                if all(step.key != key for step in plan.steps):
-                    reason = f"v{release.version} is released in {case.environment.name} and its thresholds changed"
-                    plan.steps.append(Step(action=action, reason=reason, key=key))
+            reason = f"v{release.version} is released in {case.environment.name} and its thresholds changed"
+            _judge_again(case, judge, release.version, reason, plan)
         elif not verdict.passed and not release.rollback:
-            _violated(released, judge, gates, plan)
+            violated.append(judge)
+    if violated and not _roll_back(released, violated, gates, plan):
+        for judge in violated:
+            _say_violated(released, judge, plan)
 
 
-def _violated(case: Case, judge: Environment, gates: Gates, plan: RoutePlan) -> None:
-    environment, number = case.environment, case.number
-    if environment.on_violation == "rollback" and number is not None:
-        for earlier in sorted((item for item in case.facts.versions if item < number), reverse=True):
-            version = case.facts.versions[earlier]
-            verdict = version.verdicts.get(judge.name)
-            if verdict is None:
-                continue
-            fresh = current(verdict, version.record, gates.policy(case, judge))
-            if fresh and not verdict.passed:
-                continue
-            needs: tuple[str, ...] = ()
-            if not fresh:
-                needs = (f"check:{case.model.name}:{judge.name}@{earlier}",)
-                check = Check(model=case.model.name, environment=judge.name, version=earlier)
-                plan.steps.append(
-                    Step(action=check, reason=f"v{number} must be rolled back; is v{earlier} good?", key=needs[0])
-                )
-            action = Promote(
-                model=case.model.name, environment=environment.name, version=earlier, previous=number, back=True
-            )
-            key = f"promote:{case.model.name}:{environment.name}"
-            reason = f"v{number} violates its thresholds in {judge.name} (on_violation: rollback)"
+def _judge_again(case: Case, judge: Environment, number: int, reason: str, plan: RoutePlan) -> str:
+    """The key of a check of that version, which is planned unless it is already."""
+    key = f"check:{case.model.name}:{judge.name}"
+    key = key if number == case.number else f"{key}@{number}"
+    if all(step.key != key for step in plan.steps):
+        action = Check(model=case.model.name, environment=judge.name, version=number)
+        plan.steps.append(Step(action=action, reason=reason, key=key))
+    return key
+
+
+def _roll_back(case: Case, violated: list[Environment], gates: Gates, plan: RoutePlan) -> bool:
+    """Go back to the newest earlier version that no judge refuses, where that is declared and nothing is held."""
+    environment, number, release = case.environment, case.number, case.release
+    if environment.on_violation != "rollback" or number is None or release is None or gates.holds(release):
+        return False
+    for earlier in sorted((item for item in case.facts.versions if item < number), reverse=True):
+        stale = _stale_judges(case, case.facts.versions[earlier], gates)
+        if stale is None:
+            continue
+        needs = tuple(
+            _judge_again(case, judge, earlier, f"v{number} must be rolled back; is v{earlier} good?", plan)
+            for judge in stale
+        )
+        named = " and ".join(judge.name for judge in violated)
+        action = Promote(
+            model=case.model.name, environment=environment.name, version=earlier, previous=number, back=True
+        )
+        key = f"promote:{case.model.name}:{environment.name}"
+        reason = f"v{number} violates its thresholds in {named} (on_violation: rollback)"
+        plan.steps.append(Step(action=action, reason=reason, key=key, needs=needs, condition=condition_words(needs)))
+        if environment.deploy:
+            deploy = Deploy(model=case.model.name, environment=environment.name, version=earlier, previous=number)
+            needs = (*needs, key)
             plan.steps.append(
-                Step(action=action, reason=reason, key=key, needs=needs, condition=condition_words(needs))
-            )
-            if environment.deploy:
-                deploy = Deploy(model=case.model.name, environment=environment.name, version=earlier, previous=number)
-                plan.steps.append(
-                    Step(
-                        action=deploy,
-                        reason=f"to {environment.deploy.target}",
-                        key=f"deploy:{case.model.name}:{environment.name}",
-                        needs=(*needs, key),
-                        condition=condition_words((*needs, key)),
-                    )
+                Step(
+                    action=deploy,
+                    reason=f"to {environment.deploy.target}",
+                    key=f"deploy:{case.model.name}:{environment.name}",
+                    needs=needs,
+                    condition=condition_words(needs),
                 )
-            plan.blocked = True
-            return
-    if case.number == _candidate_number(plan, case):
-        return
+            )
+        plan.blocked = True
+        return True
+    return False
+
+
+def _stale_judges(case: Case, version: Version, gates: Gates) -> list[Environment] | None:
+    """The judges that must look at the version again; None where one refuses it, or never saw it."""
+    stale = []
+    for judge in gates.route.judges(case.model, case.environment):
+        verdict = version.verdicts.get(judge.name)
+        if verdict is None:
+            return None
+        if not current(verdict, version.record, gates.policy(case, judge)):
+            stale.append(judge)
+        elif not verdict.passed:
+            return None
+    return stale
+
+
+def _say_violated(case: Case, judge: Environment, plan: RoutePlan) -> None:
+    if any(
+        (wait.kind, wait.version, wait.environment) == (WaitKind.VERDICT, case.number, judge.name)
+        for wait in plan.waits
+    ):
+        return  # said of the candidate already
     verdict = case.version.verdicts[judge.name] if case.version else None
     words = ", ".join(check.name for check in verdict.checks if not check.passed) if verdict else ""
     plan.waits.append(
         Wait(
             kind=WaitKind.VERDICT,
             model=case.model.name,
-            environment=environment.name,
-            version=number,
-            reason=f"v{number} runs here and violates {words} in {judge.name}",
-            unblock=f"stellwerk rollback (or withdraw) {case.model.name} {environment.name} --because ...",
+            environment=case.environment.name,
+            version=case.number,
+            reason=f"v{case.number} runs here and violates {words} in {judge.name}",
+            unblock=f"stellwerk rollback (or withdraw) {case.model.name} {case.environment.name} --because ...",
         )
     )
-
-
-def _candidate_number(plan: RoutePlan, case: Case) -> int | None:
-    """The version whose failed verdict is already among the waits."""
-    for wait in plan.waits:
-        if wait.kind is WaitKind.VERDICT and wait.version == case.number:
-            return wait.version
-    return None
 
 
 def _add(
@@ -306,7 +329,7 @@ def condition_words(needs: tuple[str, ...]) -> str:
     if kind in ("promote", "deploy"):
         environment = rest.rpartition(":")[2]
         return f"if promoted to {environment}" if kind == "promote" else f"if it runs in {environment}"
-    checks = [need.rpartition(":")[2] for need in needs if need.startswith("check:")]
+    checks = [need.rpartition(":")[2].partition("@")[0] for need in needs if need.startswith("check:")]
     if checks:
         named = " and ".join(", ".join(checks).rsplit(", ", 1)) if len(checks) > 1 else checks[0]
         return f"if {named} {'passes' if len(checks) == 1 else 'pass'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stellwerk.model.declared import CommandCheck, Control, Environment, Json, Model, Project, Purpose, Threshold
@@ -39,7 +39,8 @@ class Route:
         self.project = project
         self.environments = {environment.name: environment for environment in project.environments}
         self.metric_code = metric_code
-        self._measured_before = {name: self._measures_upstream(name) for name in self.environments}
+        self._policies: dict[tuple[str, str], Policy] = {}
+        self._measured = {name: self._measures_upstream(name) for name in self.environments}
 
     def of(self, model: Model) -> tuple[Environment, ...]:
         """The environments the model goes through, in route order."""
@@ -90,9 +91,16 @@ class Route:
         return None
 
     def policy(self, model: Model, environment: Environment) -> Policy:
+        """What the environment demands of the model; worked out once."""
+        key = (model.name, environment.name)
+        if key not in self._policies:
+            self._policies[key] = self._policy(model, environment)
+        return self._policies[key]
+
+    def _policy(self, model: Model, environment: Environment) -> Policy:
         purpose = environment.purpose
         measures = purpose is Purpose.REGRESSION or (
-            purpose is Purpose.PRODUCTION and bool(model.thresholds) and not self._measured_before[environment.name]
+            purpose is Purpose.PRODUCTION and bool(model.thresholds) and not self._measured_before(model, environment)
         )
         policy = Policy(
             source=purpose is Purpose.DEVELOPMENT,
@@ -132,6 +140,12 @@ class Route:
             }
         )
 
+    def _measured_before(self, model: Model, environment: Environment) -> bool:
+        """Whether the model meets a regression environment on its own way here."""
+        if model.environments is None:
+            return self._measured[environment.name]
+        return any(item.purpose is Purpose.REGRESSION for item in self.ancestors(model, environment))
+
     def _measures_upstream(self, name: str) -> bool:
         seen: set[str] = set()
         current = self.environments[name].after
@@ -144,12 +158,17 @@ class Route:
 
 
 def _threshold(item: Threshold) -> Json:
+    """A threshold as JSON; spelled out because `asdict` would be a third of a plan of a thousand models."""
+    worsening = item.max_worsening
     return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in (
-            asdict(item)
-            | {"max_worsening": [item.max_worsening.value, item.max_worsening.relative] if item.max_worsening else None}
-        ).items()
+        "metric": item.metric,
+        "max": item.max,
+        "min": item.min,
+        "max_worsening": [worsening.value, worsening.relative] if worsening else None,
+        "min_rows": item.min_rows,
+        "confidence": item.confidence,
+        "judge": item.judge,
+        "slices": list(item.slices),
     }
 
 
