@@ -1,7 +1,7 @@
-"""Write docs/reference.md from the schemas and the command line, so that no key and no option is missing.
+"""Write docs/reference.md and the keys of docs/records.md, so that no key, no record and no option is missing.
 
-python docs/render_reference.py           # write it
-python docs/render_reference.py --check   # exit 1 where it is not what would be written
+python docs/render_reference.py           # write them
+python docs/render_reference.py --check   # exit 1 where they are not what would be written
 """
 
 from __future__ import annotations
@@ -20,14 +20,29 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "docs/reference.md"
+REFERENCE = ROOT / "docs/reference.md"
+RECORDS = ROOT / "docs/records.md"
 
-# The files that people write come first; what Stellwerk writes follows by name.
+# The files that people write come first, then what Stellwerk records; what it prints follows by name.
 DECLARED = {
     "mlops": "`mlops.yaml` and what it includes",
     "environment": "`environments/<environment>.yaml`",
     "release": "`environments/<environment>/<model>.yaml`, a release",
 }
+RECORDED = {
+    "release": "`environments/<environment>/<model>.yaml`",
+    "version": "`registry/<model>/<number>/version.yaml`",
+    "profile": "`registry/<model>/<number>/profile.json`",
+    "verdict": "`registry/<model>/<number>/verdicts/<environment>.yaml`",
+    "approval": "`registry/<model>/<number>/approvals/<environment>/<person>.yaml`",
+    "deployment": "`registry/<model>/deployments/<environment>.yaml`",
+    "incident": "`registry/<model>/incidents/<number>.yaml`",
+}
+MARKS = (
+    "<!-- keys: written by `python docs/render_reference.py` from schemas/; edit those -->",
+    "<!-- end of keys -->",
+)
+LONGEST_EXAMPLE = 100  # characters; a map's own keys have examples too
 NAMES = {"teams": "team", "datasets": "dataset", "models": "model", "columns": "column", "thresholds": "metric"}
 
 INTRODUCTION = """\
@@ -35,8 +50,9 @@ INTRODUCTION = """\
 
 <!-- Written by `python docs/render_reference.py` from schemas/ and the command line; edit those. -->
 
-Every key that may be declared, every record, every command. `stellwerk schema KIND` prints the schema behind a section;
-an editor that reads the `# yaml-language-server:` line shows the same texts while you type.
+Every key that may be declared, every command and what it prints; what Stellwerk records is in [records](records.md).
+`stellwerk schema KIND` prints the schema behind a section; an editor that reads the `# yaml-language-server:` line
+shows the same texts while you type.
 
 Paths are relative to the repository's root and stay inside it. A duration is a number with `s`, `m`, `h`, `d` or `w`
 (`90d`), or a number of seconds. `<model>` and the like stand for names that you choose. YAML is read strictly: UTF-8,
@@ -61,15 +77,30 @@ EXIT_CODES = """\
 
 def reference() -> str:
     """The whole page."""
-    schemas = {path.name.removesuffix(".schema.json"): path for path in sorted(ROOT.glob("schemas/*.schema.json"))}
+    schemas = schema_files()
     parts = [INTRODUCTION, "## Declarations\n"]
     parts += [schema_section(load(schemas[kind]), title) for kind, title in DECLARED.items()]
-    others = [kind for kind in schemas if kind not in DECLARED]
+    others = [kind for kind in schemas if kind not in {**DECLARED, **RECORDED}]
     if others:
-        parts.append("## Records and printed JSON\n")
+        parts.append("## Printed JSON\n")
         parts += [schema_section(load(schemas[kind]), f"`{kind}`") for kind in others]
     parts += ["## Commands\n", *command_sections(), EXIT_CODES]
     return "\n".join(parts)
+
+
+def records(page: str) -> str:
+    """The page with its part between the marks written anew."""
+    schemas = schema_files()
+    before, _, rest = page.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    parts = [MARKS[0], "\n## Keys\n"]
+    parts += [schema_section(load(schemas[kind]), title) for kind, title in RECORDED.items()]
+    return before + "\n".join([*parts, MARKS[1]]) + after
+
+
+def schema_files() -> dict[str, Path]:
+    """Every schema by its kind."""
+    return {path.name.removesuffix(".schema.json"): path for path in sorted(ROOT.glob("schemas/*.schema.json"))}
 
 
 def load(path: Path) -> Schema:
@@ -120,12 +151,13 @@ def properties(schema: Schema) -> Schema:
 
 
 def keys(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
-    """Every key below `path` with its schema and whether it is required; each path once."""
-    seen: set[str] = set()
-    for found in nested_keys(schema, path):
-        if found[0] not in seen:
-            seen.add(found[0])
-            yield found
+    """Every key below `path` with its schema and whether it is required; each path once, with all that it may hold."""
+    found: dict[str, list[tuple[Schema, bool]]] = {}
+    for name, value, required in nested_keys(schema, path):
+        found.setdefault(name, []).append((value, required))
+    for name, ((first, _), *others) in found.items():
+        same = {**first, "anyOf": [*first.get("anyOf", ()), *(other for other, _ in others)]} if others else first
+        yield name, same, all(required for _, required in found[name])
 
 
 def nested_keys(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
@@ -146,7 +178,7 @@ def table(rows: list[tuple[str, Schema, bool]]) -> str:
     lines = ["| key | value | default | what it is | for example |", "|---|---|---|---|---|"]
     for key, schema, required in rows:
         default = "required" if required else shown(schema.get("default"))
-        examples = [shown(example) for example in schema.get("examples", ())]
+        examples = [text for example in schema.get("examples", ()) if len(text := shown(example)) <= LONGEST_EXAMPLE]
         text = schema.get("description", "")
         cells = (f"`{key}`", kind(schema), default, text, "; ".join(filter(None, examples)))
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
@@ -155,7 +187,7 @@ def table(rows: list[tuple[str, Schema, bool]]) -> str:
 
 def shown(value: Any) -> str:
     """A value as one would type it; nothing for what is empty."""
-    if value is None or value in ([], {}):
+    if value is None or value in ([], {}, ""):
         return ""
     return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value, ensure_ascii=False)}`"
 
@@ -238,11 +270,12 @@ def options(command: click.Command) -> str:
 
 
 def main() -> int:
-    """Write the page, or compare."""
-    text = reference()
+    """Write the pages, or compare."""
+    pages = {REFERENCE: reference(), RECORDS: records(RECORDS.read_text(encoding="utf-8"))}
     if "--check" in sys.argv[1:]:
-        return int(not TARGET.is_file() or TARGET.read_text(encoding="utf-8") != text)
-    TARGET.write_text(text, encoding="utf-8")
+        return int(any(not path.is_file() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 
