@@ -20,6 +20,7 @@ from stellwerk.planning.rules import (
     names,
     paths,
     people,
+    release_of_stellwerk,
     releases,
     route,
     thresholds,
@@ -31,7 +32,20 @@ if TYPE_CHECKING:
     from stellwerk.model.findings import Finding
     from stellwerk.planning.rules.rule import RuleInput
 
-FAMILIES = (names, columns, paths, files, route, classification, people, thresholds, loosened, credentials, releases)
+FAMILIES = (
+    names,
+    columns,
+    paths,
+    files,
+    release_of_stellwerk,
+    route,
+    classification,
+    people,
+    thresholds,
+    loosened,
+    credentials,
+    releases,
+)
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)
 )
