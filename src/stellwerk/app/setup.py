@@ -13,28 +13,6 @@ from stellwerk.errors import StellwerkError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FIRST = """\
-# yaml-language-server: $schema={schema}
-#
-# What this project wants: its data, its models, and how good they must be. `stellwerk plan` shows what that means,
-# `stellwerk reconcile` makes it so. Every part is optional until it is declared.
-version: 1
-
-{datasets}
-{models}
-"""
-DATASETS = """\
-datasets: {}
-  # customers:
-  #   path: data/customers.csv
-"""
-MODELS = """\
-models: {}
-  # churn:
-  #   source: churn.py        # defines train(frame) -> model
-  #   target: churned
-  #   train: {data: customers}
-"""
 IGNORED = ("/deployed/",)  # where the declared local targets usually unpack
 
 
@@ -97,12 +75,11 @@ def _repository(directory: Path, environ: Mapping[str, str], made: list[str]) ->
 
 def _first_declaration(root: Path) -> str:
     """A starting point: CSV files that lie in data/ are declared as datasets."""
-    found = sorted(path for path in (root / "data").glob("*.csv")) if (root / "data").is_dir() else []
-    datasets = DATASETS
-    if found:
-        lines = [f"  {_name(path)}:\n    path: data/{path.name}" for path in found]
-        datasets = "datasets:\n" + "\n".join(lines) + "\n"
-    return FIRST.format(schema=_schema_path(root), datasets=datasets, models=MODELS)
+    from stellwerk.render.scaffold import render_scaffold
+
+    found = sorted((root / "data").glob("*.csv")) if (root / "data").is_dir() else []
+    datasets = {_name(path): f"data/{path.name}" for path in found}
+    return render_scaffold(tuple(datasets.items()), schema=_schema_path(root))
 
 
 def _schema_path(root: Path) -> str:
