@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import re
@@ -34,7 +35,8 @@ from stellwerk.model.records import (
     Verdict,
     VersionRecord,
 )
-from stellwerk.planning.fingerprint import fingerprint_parts
+from stellwerk.planning.fingerprint import fingerprint, fingerprint_parts
+from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
 
 RECORDS = {
     "version": VersionRecord,
@@ -242,6 +244,25 @@ def test_the_parts_that_the_schema_describes_are_those_of_the_fingerprint():
     parts = fingerprint_parts(model, (), "0" * 32)
     assert set(parts) == set(SCHEMAS["version"]["$defs"]["parts"]["properties"])
     VALIDATORS["version"].evolve(schema=SCHEMAS["version"]["$defs"]["parts"]).validate(json.loads(json.dumps(parts)))
+
+
+@settings(max_examples=60)
+@given(record=built(VersionRecord), policy=digest)
+def test_an_auditor_recomputes_fingerprint_and_verdict_key_from_the_files_as_the_page_says(record, policy):
+    written = yaml.safe_load(dump(dataclasses.replace(record, parts={**record.parts, "data": "0" * 32})))
+    canonical = json.dumps(written["parts"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert sha256(canonical) == fingerprint({**record.parts, "data": "0" * 32})
+    measured = Policy(measures=True, digest=policy)
+    evaluation = sha256(f'{{"data":"{written["data"]["md5"]}","holdout":"{written["holdout"]["digest"]}"}}')
+    assert evaluation == evaluation_digest(record, measured)
+    package = written["package"]["sha256"]
+    assert sha256(f'["{package}","{policy}","{evaluation}"]') == verdict_key(record, measured)
+    assert evaluation_digest(record, Policy(function=True, digest=policy)) == sha256('"stand-in"')
+    assert evaluation_digest(record, Policy(source=True, digest=policy)) == sha256('"source"')
+
+
+def sha256(words):
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
 columns = st.sampled_from(
