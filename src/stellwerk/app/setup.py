@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tup
     if not (root / "mlops.yaml").exists():
         write_atomically(root / "mlops.yaml", _first_declaration(root).encode())
         made.append("mlops.yaml")
+        made += _write_schemas(root)
     made += _ignore(root, {"": list(IGNORED)})
     made += _ignore(root, _data_to_ignore(root))
     if "mlops.yaml" in made:
@@ -79,18 +79,20 @@ def _first_declaration(root: Path) -> str:
 
     found = sorted((root / "data").glob("*.csv")) if (root / "data").is_dir() else []
     datasets = {_name(path): f"data/{path.name}" for path in found}
-    return render_scaffold(tuple(datasets.items()), schema=_schema_path(root))
+    return render_scaffold(tuple(datasets.items()))
 
 
-def _schema_path(root: Path) -> str:
-    """Where editors find the schema: beside the project, else in the installed package."""
-    if (root / "schemas" / "mlops.schema.json").exists():
-        return "schemas/mlops.schema.json"
-    import stellwerk
+def _write_schemas(root: Path) -> list[str]:
+    """The schemas that editors explain the keys with; those that are there already stay."""
+    from stellwerk.declarations.schema import schema_text
 
-    installed = Path(stellwerk.__file__).resolve().parent / "schemas"
-    folder = installed if installed.is_dir() else Path(stellwerk.__file__).resolve().parents[2] / "schemas"
-    return os.fspath(folder / "mlops.schema.json")
+    written = []
+    for kind in ("mlops", "environment", "release"):
+        path = f"schemas/{kind}.schema.json"
+        if not (root / path).exists():
+            write_atomically(root / path, schema_text(kind).encode())
+            written.append(path)
+    return written
 
 
 def _name(path: Path) -> str:

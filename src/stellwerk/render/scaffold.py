@@ -7,11 +7,11 @@ import re
 from importlib.resources import files
 
 PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
-RESERVED = frozenset({"null", "true", "false"})
+RESERVED = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})  # YAML 1.1 editors included
 
 
-def render_scaffold(datasets: tuple[tuple[str, str], ...], *, schema: str) -> str:
-    """The text, with the datasets (name, path) already declared. `schema` is where editors find the schema."""
+def render_scaffold(datasets: tuple[tuple[str, str], ...]) -> str:
+    """The text, with the datasets (name, path) already declared."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -26,9 +26,7 @@ def render_scaffold(datasets: tuple[tuple[str, str], ...], *, schema: str) -> st
         autoescape=False,  # noqa: S701 - YAML, whose scalars are quoted by `_scalar`
     )
     template = environment.from_string(files("stellwerk.render").joinpath("mlops.yaml.j2").read_text("utf-8"))
-    return template.render(
-        datasets=[(_scalar(name), _scalar(path)) for name, path in datasets], schema=" ".join(schema.split())
-    )
+    return template.render(datasets=[(_scalar(name), _scalar(path)) for name, path in datasets])
 
 
 def _scalar(text: str) -> str:
