@@ -184,7 +184,7 @@ def test_the_example_of_the_schema_can_be_read_as_a_record(kind):
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_whatever_record_is_written_fits_its_schema_and_is_read_back(kind, data):
     record = data.draw(built(RECORDS[kind]))
@@ -194,7 +194,7 @@ def test_whatever_record_is_written_fits_its_schema_and_is_read_back(kind, data)
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_a_missing_required_key_or_an_unknown_one_is_refused(kind, data):
     written = yaml.safe_load(dump(data.draw(built(RECORDS[kind]))))
@@ -204,7 +204,7 @@ def test_a_missing_required_key_or_an_unknown_one_is_refused(kind, data):
 
 
 @pytest.mark.parametrize("kind", RECORDS)
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_key_of_a_wrong_type_is_refused_by_the_schema_and_by_the_reader(kind, data):
     record = data.draw(built(RECORDS[kind]))
@@ -246,7 +246,7 @@ def test_the_parts_that_the_schema_describes_are_those_of_the_fingerprint():
     VALIDATORS["version"].evolve(schema=SCHEMAS["version"]["$defs"]["parts"]).validate(json.loads(json.dumps(parts)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(record=built(VersionRecord), policy=digest)
 def test_an_auditor_recomputes_fingerprint_and_verdict_key_from_the_files_as_the_page_says(record, policy):
     written = yaml.safe_load(dump(dataclasses.replace(record, parts={**record.parts, "data": "0" * 32})))
@@ -279,7 +279,7 @@ columns = st.sampled_from(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(column=columns, times=st.integers(1, 30), least=st.integers(0, 12), bins=st.integers(1, 5))
 def test_every_profile_fits_its_schema(column, times, least, bins):
     shown = profile(pd.DataFrame({"x": pd.Series(column * times)}), min_group=least, bins=bins)
