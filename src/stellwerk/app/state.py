@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.merged import MergedTree
 from stellwerk.adapters.git.read import CommitTree, GitReader, WorkTree
+from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, tracking_ref
 from stellwerk.declarations.compose import Declarations, load_declarations
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.records import RecordError, decode
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stellwerk.adapters.git.cache import BlobCache
+    from stellwerk.model.declared import ApprovalRule, Model
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Clock, Tree
-
-PROMOTIONS = "refs/heads/stellwerk/promote/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +47,25 @@ class Loader:
 
     def work_tree(self) -> Loaded:
         """The files as they lie here, with the records that are committed."""
-        head = self.reader.head().commit
+        head = self.reader.head()
         tree = WorkTree(self.reader)
         declarations, findings = self._declared(tree)
         ref = records_ref(declarations)
-        tip = self.reader.commit_of(ref) if ref else head
+        tip = self._records_tip(ref, head.branch) if ref else head.commit
         declared: Tree = tree
-        if ref and tip and head and tip != head:
-            declared = MergedTree(tree, self.reader, head=head, other=tip)
-        recorded = CommitTree(self.reader, tip or head)
-        return self._load(declared, recorded, tip or head or "", declarations, findings)
+        if ref and tip and head.commit and tip != head.commit:
+            declared = MergedTree(tree, self.reader, head=head.commit, other=tip)
+        recorded = CommitTree(self.reader, tip or head.commit)
+        return self._load(declared, recorded, tip or head.commit or "", declarations, findings)
+
+    def _records_tip(self, ref: str, branch: str | None) -> str | None:
+        """The newest state of the records that is here; a fresh clone has only the remote's."""
+        remote = find_remote(self.reader, branch)
+        here = self.reader.commit_of(ref)
+        there = self.reader.commit_of(tracking_ref(remote, ref)) if remote else None
+        if here is None or there is None or here == there:
+            return here or there
+        return there if self.reader.ancestor(here, there) else here
 
     def commit(self, commit: str | None) -> Loaded:
         """A commit and nothing else."""
@@ -73,7 +82,7 @@ class Loader:
     def _load(
         self, declared: Tree, recorded: Tree, basis: str, declarations: Declarations, findings: tuple[Finding, ...]
     ) -> Loaded:
-        project, branches = declarations.project, self._branches()
+        project, branches = declarations.project, self._branches(basis)
         observed = observe(project, declared, recorded, cache=self.cache, basis=basis, branches=branches)
         authors = self._threshold_authors(declarations, observed, basis)
         if authors:
@@ -108,20 +117,31 @@ class Loader:
         contents = tree.read(sorted({finding.place.path for finding in findings}))
         return {path: content.decode("utf-8", "replace") for path, content in contents.items()}
 
-    def _branches(self) -> Mapping[tuple[str, str], Release]:
-        """The releases that open promotion branches propose, by (environment, model)."""
+    def _branches(self, basis: str) -> Mapping[tuple[str, str], Release]:
+        """The releases that open promotion branches propose, by (environment, model); a fresh clone has the remote's."""
+        refs = self.reader.branches(PROMOTIONS, tracking_ref("*", f"{PROMOTIONS}**"))
+        here = {ref: commit for ref, commit in refs.items() if ref.startswith(PROMOTIONS)}
+        if len(here) < len(refs) and (remote := find_remote(self.reader, self.reader.head().branch)):
+            prefix = tracking_ref(remote, PROMOTIONS)
+            there = {ref: commit for ref, commit in refs.items() if ref.startswith(prefix)}
+            here = {ref.replace(prefix, PROMOTIONS, 1): commit for ref, commit in there.items()} | here
         found = {}
-        for ref, commit in self.reader.branches(PROMOTIONS).items():
+        for ref, commit in here.items():
             environment, _, model = ref.removeprefix(PROMOTIONS).partition("/")
             path = f"environments/{environment}/{model}.yaml"
             content = CommitTree(self.reader, commit).read([path]).get(path)
-            document = load_document(path, content, shape=text_shape("release"))[0] if content is not None else None
-            if document is not None:
+            document = load_document(path, content)[0] if content is not None else None
+            if document is not None and self._open(commit, path, basis):
                 try:
                     found[environment, model] = decode(Release, document.value, where=path)
                 except RecordError:
                     continue
         return found
+
+    def _open(self, branch: str, path: str, basis: str) -> bool:
+        """Whether the proposal still applies: not merged, and the release is still the one it starts from."""
+        before, now = (CommitTree(self.reader, commit).blobs().get(path) for commit in (f"{branch}~1", basis or None))
+        return before == now and not (basis and self.reader.ancestor(branch, basis))
 
     def _threshold_authors(
         self, declarations: Declarations, observed: Observed, basis: str
@@ -138,8 +158,11 @@ class Loader:
         for model in project.models:
             if model.train is None or not model.thresholds:
                 continue
+            possible = [item for item in asking if any(_may_match(rule, model) for rule in item.approval)]
+            if not possible:
+                continue
             candidate = find_candidate(model, observed)
-            for environment in asking:
+            for environment in possible:
                 release = observed.releases.get((environment.name, model.name))
                 pending = candidate.number is not None and (release is None or release.version != candidate.number)
                 if pending and any(matches(rule.when, model, candidate.trigger) for rule in environment.approval):
@@ -165,6 +188,11 @@ class Loader:
                 elif line.startswith("author-mail "):
                     authors.add(f"{name} {line.removeprefix('author-mail ')}")
         return tuple(sorted(authors))
+
+
+def _may_match(rule: ApprovalRule, model: Model) -> bool:
+    """Whether the rule could ask for approvals of this model; cheap, before its candidate is worked out."""
+    return rule.four_eyes and (not rule.when.risk or model.risk in rule.when.risk)
 
 
 def threshold_keys(declarations: Declarations, model: str) -> list[tuple[str | int, ...]]:

@@ -123,16 +123,16 @@ def _worsening(given: RuleInput) -> Iterator[Problem]:
     for model, threshold in _thresholds(given):
         if threshold.max_worsening is None:
             continue
-        place = given.place("models", model.name, "thresholds", threshold.metric, "max_worsening")
+        keys = ("models", model.name, "thresholds", threshold.metric, "max_worsening")
         if threshold.max_worsening.value < 0:
             yield Problem(
-                place=place,
+                place=given.place(*keys),
                 message=f"max_worsening of {threshold.max_worsening.value:g} is below zero",
                 hint="write how much worse is tolerated, as a number from 0 on: 0.02, or 2% of the champion's value",
             )
         elif catalogue.known(threshold.metric) and not catalogue.get(threshold.metric).worsening:
             yield Problem(
-                place=place,
+                place=given.place(*keys),
                 message=f"'{threshold.metric}' has no better and no worse, so it cannot worsen",
                 hint="bound it with min and max",
             )
