@@ -72,27 +72,30 @@ def catch_up(session: Session, *, patient: bool = False) -> str | None:
 
     `patient`: an unreachable remote is no error (a person's decision must work with everything else down).
     """
-    tip = bring_up(session)
+    session.writer.finish_sync()
     try:
         there = session.publisher.fetch()
     except StellwerkError:
         if not patient:
             raise
         session.publisher.remote = None
-        return tip
-    reader = session.writer.reader
-    if there is None or there == tip:
-        return tip
-    if tip is None or reader.ancestor(tip, there):
-        session.writer.reset(there, drop=tip or "")
         return bring_up(session)
-    if not reader.ancestor(there, tip):
-        raise PushLostError(
-            "this branch and the remote's have diverged",
-            where=session.writer.ref.removeprefix("refs/heads/"),
-            hint="git pull --rebase, then run it again",
-        )
-    return tip
+    tip, reader = session.writer.tip(), session.writer.reader
+    if there is not None and there != tip:
+        if tip is None or reader.ancestor(tip, there):
+            session.writer.reset(there, drop=tip or "")
+        elif not reader.ancestor(there, tip):
+            raise _diverged(session)
+    return bring_up(session)
+
+
+def _diverged(session: Session) -> PushLostError:
+    name = session.writer.ref.removeprefix("refs/heads/")
+    hint = "git pull --rebase, then run it again"
+    if session.merges is not None:
+        there = f"{session.publisher.remote}/{name}"
+        hint = f"git branch -f {name} {there} takes the remote's and drops the records that were never pushed"
+    return PushLostError("this branch and the remote's have diverged", where=name, hint=hint)
 
 
 def _start_over(session: Session, start: str | None, lost: PushLostError) -> None:

@@ -38,7 +38,7 @@ def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> 
     """Raises StellwerkError on a detached HEAD, and where `push` is asked for and there is no remote."""
     head = workspace.reader.head()
     ref = records_ref(loaded.declarations)
-    if ref is None and head.branch is None:
+    if head.branch is None:
         raise StellwerkError(
             "HEAD is detached: there is no branch to commit to",
             where=str(workspace.root),
@@ -63,7 +63,7 @@ def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> 
         actor=workspace.actor,
         environ=workspace.environ,
     )
-    merges = head.commit if ref is not None and head.branch is not None else None
+    merges = head.commit if ref is not None else None
     return Session(world=world, writer=writer, publisher=publisher, merges=merges)
 
 

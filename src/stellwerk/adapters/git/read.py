@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SYMLINK = "120000"
 SUBMODULE = "160000"
+EXECUTABLE = "100755"
 
 
 class GitError(StellwerkError):
@@ -107,9 +108,9 @@ class GitReader:
         )
         return done.returncode == 0
 
-    def branches(self, prefix: str) -> Mapping[str, str]:
-        """Full ref name -> commit of every ref below the prefix."""
-        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", prefix).splitlines()
+    def branches(self, *prefixes: str) -> Mapping[str, str]:
+        """Full ref name -> commit of every ref below the prefixes; each may hold `*` and `**`."""
+        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).splitlines()
         return {name: commit for name, _, commit in (line.rpartition(" ") for line in lines)}
 
 
@@ -138,10 +139,11 @@ class CommitTree:
         self.commit = commit
         self._blobs: dict[str, str] | None = None
         self._links: frozenset[str] = frozenset()
+        self._executable: frozenset[str] = frozenset()
 
     def blobs(self) -> Mapping[str, str]:
         if self._blobs is None:
-            self._blobs, links = {}, set()
+            self._blobs, links, executable = {}, set(), set()
             listing = self.reader.run("ls-tree", "-r", "-z", "--full-tree", self.commit) if self.commit else b""
             for entry in listing.decode("utf-8", "surrogateescape").split("\0")[:-1]:
                 meta, _, path = entry.partition("\t")
@@ -150,8 +152,14 @@ class CommitTree:
                     links.add(path)
                 elif mode != SUBMODULE:
                     self._blobs[path] = blob
-            self._links = frozenset(links)
+                    if mode == EXECUTABLE:
+                        executable.add(path)
+            self._links, self._executable = frozenset(links), frozenset(executable)
         return self._blobs
+
+    def executable(self) -> frozenset[str]:
+        self.blobs()
+        return self._executable
 
     def symlinks(self) -> frozenset[str]:
         self.blobs()
@@ -198,7 +206,7 @@ class WorkTree:
         links.discard(path)
         if full.is_symlink():
             links.add(path)
-        elif full.is_file():
+        elif full.is_file() and full.parent.resolve() == self.reader.root.resolve() / os.path.dirname(path):  # noqa: PTH120
             stat = full.stat()
             blobs[path] = f"worktree:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{path}"
 
@@ -243,17 +251,12 @@ def read_blobs(reader: GitReader, blobs: Iterable[str]) -> Mapping[str, bytes]:
 
 def changed_paths(reader: GitReader) -> frozenset[str]:
     """Paths whose work-tree content differs from the index or HEAD, untracked ones included."""
-    entries = iter(
-        reader.run("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=all")
+    entries = (
+        reader.run("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=all", "--no-renames")
         .decode("utf-8", "surrogateescape")
         .split("\0")[:-1]
     )
-    changed = set()
-    for entry in entries:
-        changed.add(entry[3:])
-        if entry[0] in "RC":
-            changed.add(next(entries))
-    return frozenset(changed)
+    return frozenset(entry[3:] for entry in entries)
 
 
 def _last_words(stderr: bytes) -> str:

@@ -26,6 +26,11 @@ def find_remote(reader: GitReader, branch: str | None) -> str | None:
     return remotes[0] if len(remotes) == 1 else None
 
 
+def tracking_ref(remote: str, ref: str) -> str:
+    """Where this repository keeps what it last saw of a branch (or of all below a prefix) at the remote."""
+    return f"refs/remotes/{remote}/{_short(ref)}"
+
+
 class RefCommitter:
     """`reconcile.world.Committer` on one ref: commits, and proposals on promotion branches."""
 
@@ -58,6 +63,8 @@ class RemotePublisher:
 
         if self.remote is None:
             return None
+        promotions = self.writer.reader.branches(PROMOTIONS)
+        pushed = {ref: commit for ref, commit in promotions.items() if commit == self._remote_commit(ref)}
         try:
             self.writer.repo.git.fetch("--quiet", "--prune", self.remote)
         except git.GitCommandError as error:
@@ -66,7 +73,17 @@ class RemotePublisher:
                 where=self.remote,
                 hint="check the network and your access, or work without it: --no-push",
             ) from error
+        self._follow(pushed)
         return self._remote_commit(self.writer.ref)
+
+    def _follow(self, pushed: Mapping[str, str]) -> None:
+        """Promotion branches that were pushed are the remote's: rebuilt or deleted there, they are so here."""
+        for ref, commit in pushed.items():
+            there = self._remote_commit(ref)
+            if there is None:
+                self.writer.repo.git.update_ref("-d", ref, commit)
+            elif there != commit:
+                self.writer.repo.git.update_ref(ref, there, commit)
 
     def push(self) -> str:
         """Push what the remote lacks. Raises PushLostError (another run was faster) or StellwerkError (refused)."""
@@ -123,7 +140,7 @@ class RemotePublisher:
         return self.writer.reader.commit_of(self._tracking(ref))
 
     def _tracking(self, ref: str) -> str:
-        return f"refs/remotes/{self.remote}/{_short(ref)}"
+        return tracking_ref(self.remote or "", ref)
 
     def _remember(self, ref: str, commit: str) -> None:
         self.writer.repo.git.update_ref(self._tracking(ref), commit)

@@ -63,20 +63,31 @@ class GitWriter:
         self.move(self.ref, commit, expected=parent, message=message.splitlines()[0])
         if synced:
             self._sync(commit, changes)
+        else:
+            self._take_back(changes)
         return commit
 
     def write_commit(self, parent: str | None, changes: Changes, message: str, *more_parents: str) -> str:
-        """A commit object on top of `parent`; no ref moves."""
+        """A commit object on top of `parent`; no ref moves. Files that were executable stay so."""
+        import git
+
+        executable = CommitTree(self.reader, parent).executable()
         with self._index(parent) as environ:
             lines = []
             for path, content in sorted(changes.items()):
                 if content is None:
                     lines.append(f"0 {'0' * len(parent or '0' * 40)}\t{path}")
                 else:
-                    lines.append(f"100644 {self._blob(content)}\t{path}")
-            if lines:
-                with self._stdin("\0".join(lines).encode("utf-8", "surrogateescape") + b"\0") as file:
-                    self.repo.git.update_index("-z", "--index-info", istream=file, env=environ)
+                    mode = "100755" if path in executable else "100644"
+                    lines.append(f"{mode} {self._blob(content)}\t{path}")
+            try:
+                self._update_index(lines, environ)
+            except git.GitCommandError as error:
+                raise StellwerkError(
+                    "a file or a link stands where a folder is needed, or the other way round",
+                    where=", ".join(sorted(changes)[:3]),
+                    hint="move it away, commit that and run it again",
+                ) from error
             tree = self.repo.git.write_tree(env=environ)
         return self.commit_tree(tree, [parent] if parent else [], message, *more_parents)
 
@@ -105,21 +116,34 @@ class GitWriter:
             self.repo.git.update_ref("-m", f"stellwerk: {message}", ref, commit, old)
         except git.GitCommandError as error:
             raise StellwerkError(
-                f"{ref} moved while this run was working",
+                self._refused(ref, expected, error),
                 where=str(self.reader.root),
                 hint="run it again: it starts from what is there now",
             ) from error
 
+    def _refused(self, ref: str, expected: str | None, error: Exception) -> str:
+        if self.reader.commit_of(ref) != expected:
+            return f"{ref} moved while this run was working"
+        return f"{ref} cannot be set: {_last_line(error)}"
+
     def reset(self, commit: str, *, drop: str) -> None:
         """Take the ref from `drop` back or forward to `commit`, work tree included; local changes of other files stay.
 
-        Raises StellwerkError where a local change stands in the way.
+        Raises StellwerkError where a local change stands in the way, or somebody committed meanwhile.
         """
         import git
 
+        if (self.tip() or "") != drop:
+            raise StellwerkError(
+                f"{self.ref} moved while this run was working",
+                where=str(self.reader.root),
+                hint="run it again: it starts from what is there now",
+            )
         if not self.checked_out:
             self.move(self.ref, commit, expected=drop, message="reset")
             return
+        # Paths of our own commits lie in the index without their times, which `reset` takes for a local change.
+        self.repo.git.update_index("-q", "--refresh", with_exceptions=False)
         try:
             self.repo.git.reset("--keep", commit)
         except git.GitCommandError as error:
@@ -144,7 +168,9 @@ class GitWriter:
             return ()
         before, after = CommitTree(self.reader, parent).read(paths), CommitTree(self.reader, tip).read(paths)
         stale = {path: after.get(path) for path in paths if self._on_disk(path) == before.get(path)}
-        self._sync(tip, stale)
+        old, index = CommitTree(self.reader, parent).blobs(), self._staged()
+        behind = {path: after.get(path) for path in paths if index.get(path) == old.get(path)}
+        self._sync(tip, stale, index=behind)
         return tuple(sorted(stale))
 
     def _on_disk(self, path: str) -> bytes | None:
@@ -152,38 +178,88 @@ class GitWriter:
         return full.read_bytes() if full.is_file() and not full.is_symlink() else None
 
     def _refuse_dirty(self, changes: Changes, parent: str | None) -> None:
-        committed = CommitTree(self.reader, parent).read(changes)
+        tree, index = CommitTree(self.reader, parent), self._staged()
+        committed, blobs = tree.read(changes), tree.blobs()
         for path, content in changes.items():
+            self._refuse_links(path)
+            if _machine_written(path):
+                continue
             present = self._on_disk(path)
-            if present not in (committed.get(path), content) and not _machine_written(path):
+            clean = present in (committed.get(path), content) or self._filtered(path) == blobs.get(path)
+            staged = index.get(path)
+            if staged != blobs.get(path) and (staged is None or content is None or staged != self._blob(content)):
+                clean = False
+            if not clean:
                 raise StellwerkError(
                     "this file has uncommitted changes and would be overwritten",
                     where=path,
                     hint=f"commit it, or restore it with: git restore {path}",
                 )
 
+    def _refuse_links(self, path: str) -> None:
+        """Nothing is written through a link: it may lead anywhere."""
+        for parent in (self.reader.root / path).parents:
+            if parent == self.reader.root:
+                return
+            if parent.is_symlink():
+                raise StellwerkError(
+                    "a folder on the way is a symbolic link, and nothing is written through one",
+                    where=path,
+                    hint="replace the link by a folder, or correct the path",
+                )
+
+    def _filtered(self, path: str) -> str | None:
+        """The blob git would make of the file as it lies there (line ends, other filters); None where it is none."""
+        full = self.reader.root / path
+        if not full.is_file() or full.is_symlink():
+            return None
+        return self.reader.text("hash-object", "--", path, check=False) or None
+
+    def _staged(self) -> dict[str, str]:
+        """Path -> blob of the whole index."""
+        listing = self.reader.run("ls-files", "-s", "-z").decode("utf-8", "surrogateescape")
+        entries = (entry.partition("\t") for entry in listing.split("\0")[:-1])
+        return {path: meta.split(" ")[1] for meta, _, path in entries}
+
     def _note(self, commit: str, parent: str | None, changes: Changes) -> None:
         self.notes.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"ref": self.ref, "commit": commit, "parent": parent, "paths": sorted(changes)})
         write_atomically(self.notes / NOTE, text.encode())
 
-    def _sync(self, commit: str, changes: Changes) -> None:
+    def _sync(self, commit: str, changes: Changes, *, index: Changes | None = None) -> None:
+        """Bring the changes into the work tree, and `index` (the same, unless told) into the index."""
         lines = []
-        tree = CommitTree(self.reader, commit).blobs()
+        tree = CommitTree(self.reader, commit)
+        blobs, executable = tree.blobs(), tree.executable()
         for path, content in sorted(changes.items()):
             full = self.reader.root / path
             if content is None:
                 full.unlink(missing_ok=True)
                 _remove_empty(full.parent, self.reader.root)
+            elif self._on_disk(path) != content:
+                write_atomically(full, content)
+        for path, content in sorted((changes if index is None else index).items()):
+            if content is None:
                 lines.append(f"0 {'0' * len(commit)}\t{path}")
             else:
-                if self._on_disk(path) != content:
-                    write_atomically(full, content)
-                lines.append(f"100644 {tree[path]}\t{path}")
+                lines.append(f"{'100755' if path in executable else '100644'} {blobs[path]}\t{path}")
+        self._update_index(lines, {})
+        (self.notes / NOTE).unlink(missing_ok=True)
+
+    def _take_back(self, changes: Changes) -> None:
+        """What DVC wrote into the work tree of another branch belongs to the commit only; what was ignored stays so."""
+        head = CommitTree(self.reader, self.reader.head().commit).read(changes)
+        for path, content in changes.items():
+            stays = content is None or path.endswith(".gitignore") or self._on_disk(path) != content
+            if not stays and path not in head:
+                (self.reader.root / path).unlink()
+            elif not stays and head[path] != content:
+                write_atomically(self.reader.root / path, head[path])
+
+    def _update_index(self, lines: list[str], environ: Mapping[str, str]) -> None:
         if lines:
             with self._stdin("\0".join(lines).encode("utf-8", "surrogateescape") + b"\0") as file:
-                self.repo.git.update_index("-z", "--index-info", istream=file)
-        (self.notes / NOTE).unlink(missing_ok=True)
+                self.repo.git.update_index("-z", "--index-info", istream=file, env=dict(environ))
 
     def _blob(self, content: bytes) -> str:
         with self._stdin(content) as file:
@@ -254,6 +330,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _last_line(error: Exception) -> str:
+    lines = str(getattr(error, "stderr", "") or error).strip(" '\n").splitlines()
+    return lines[-1].strip() if lines else "git said nothing"
 
 
 def _umask() -> int:
