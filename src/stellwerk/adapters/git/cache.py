@@ -70,7 +70,7 @@ class BlobCache:
         handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{kind}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"version": __version__, "blobs": blobs}, file, separators=(",", ":"), ensure_ascii=False)
+                json.dump({"version": __version__, "blobs": blobs}, file, separators=(",", ":"))
             Path(name).replace(self._path(kind))
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -66,7 +66,7 @@ class RemotePublisher:
         promotions = self.writer.reader.branches(PROMOTIONS)
         pushed = {ref: commit for ref, commit in promotions.items() if commit == self._remote_commit(ref)}
         try:
-            self.writer.repo.git.fetch("--quiet", "--prune", self.remote)
+            self.writer.repo.git.fetch("--quiet", "--prune", self.remote, *self._wanted())
         except git.GitCommandError as error:
             raise StellwerkError(
                 f"the remote cannot be reached: {last_words(error)}",
@@ -75,6 +75,14 @@ class RemotePublisher:
             ) from error
         self._follow(pushed)
         return self._remote_commit(self.writer.ref)
+
+    def _wanted(self) -> list[str]:
+        """All branches, also where the clone follows only one, and our ref where it is no branch."""
+        ref = self.writer.ref
+        wanted = [f"+refs/heads/*:refs/remotes/{self.remote}/*"]
+        if not ref.startswith("refs/heads/"):
+            wanted.append(f"+{ref}*:{self._tracking(ref)}*")  # with a star it may be absent
+        return wanted
 
     def _follow(self, pushed: Mapping[str, str]) -> None:
         """Promotion branches that were pushed are the remote's: rebuilt or deleted there, they are so here."""

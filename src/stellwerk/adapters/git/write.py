@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,9 +70,9 @@ class GitWriter:
 
     def write_commit(self, parent: str | None, changes: Changes, message: str, *more_parents: str) -> str:
         """A commit object on top of `parent`; no ref moves. Files that were executable stay so."""
-        import git
-
-        executable = CommitTree(self.reader, parent).executable()
+        tree = CommitTree(self.reader, parent)
+        executable = tree.executable()
+        _refuse_replaced(changes, tree.blobs().keys() | tree.symlinks())
         with self._index(parent) as environ:
             lines = []
             for path, content in sorted(changes.items()):
@@ -80,16 +81,9 @@ class GitWriter:
                 else:
                     mode = "100755" if path in executable else "100644"
                     lines.append(f"{mode} {self._blob(content)}\t{path}")
-            try:
-                self._update_index(lines, environ)
-            except git.GitCommandError as error:
-                raise StellwerkError(
-                    "a file or a link stands where a folder is needed, or the other way round",
-                    where=", ".join(sorted(changes)[:3]),
-                    hint="move it away, commit that and run it again",
-                ) from error
-            tree = self.repo.git.write_tree(env=environ)
-        return self.commit_tree(tree, [parent] if parent else [], message, *more_parents)
+            self._update_index(lines, environ)
+            written = self.repo.git.write_tree(env=environ)
+        return self.commit_tree(written, [parent] if parent else [], message, *more_parents)
 
     def commit_tree(self, tree: str, parents: list[str], message: str, *more_parents: str) -> str:
         """A commit object of a tree, by the declared actor, signed where git is configured to sign."""
@@ -289,8 +283,6 @@ def merge_branch(writer: GitWriter, source: str, message: str) -> str:
 
     Creates the ref at `source` where it does not exist. Raises StellwerkError that names the conflicting files.
     """
-    import git
-
     tip = writer.tip()
     if tip is None:
         writer.move(writer.ref, source, expected=None, message="create")
@@ -300,16 +292,24 @@ def merge_branch(writer: GitWriter, source: str, message: str) -> str:
     if writer.reader.ancestor(tip, source):
         writer.move(writer.ref, source, expected=tip, message="fast-forward")
         return source
-    try:
-        tree = str(writer.repo.git.merge_tree("--write-tree", "--name-only", tip, source)).splitlines()[0]
-    except git.GitCommandError as error:
-        files = [line for line in str(error.stdout).strip(" '\n").splitlines()[2:] if line.strip()]
-        named = ", ".join(file.strip() for file in files[:5] if not file.startswith(("Auto-merging", "CONFLICT")))
+    status, output, words = writer.repo.git.merge_tree(
+        "--write-tree",
+        "--name-only",
+        "--no-messages",
+        "-z",
+        tip,
+        source,
+        with_extended_output=True,
+        with_exceptions=False,
+    )
+    tree, *files = str(output).split("\0")
+    if status:
+        named = ", ".join([file for file in files if file][:5])
         raise StellwerkError(
-            f"{writer.ref} and the branch both changed {named or 'the same files'}",
+            f"{writer.ref} and the branch both changed {named}" if named else f"git cannot merge: {words}",
             where=writer.ref,
             hint="merge the branch into that ref by hand once, then run again",
-        ) from error
+        )
     commit = writer.commit_tree(tree, [tip, source], message)
     writer.move(writer.ref, commit, expected=tip, message="merge")
     return commit
@@ -330,6 +330,24 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _refuse_replaced(changes: Changes, present: AbstractSet[str]) -> None:
+    """Git would drop a file to make room for a folder, or a folder for a file; nothing here means that."""
+    kept = {path for path in present if changes.get(path, b"") is not None}
+    folders = {parent for path in kept for parent in _parents(path)}
+    for path in sorted(path for path, content in changes.items() if content is not None):
+        for parent in [item for item in _parents(path) if item in kept] or [path] * (path in folders):
+            raise StellwerkError(
+                "a file or a link stands where a folder is needed, or the other way round",
+                where=parent,
+                hint="move it away, commit that and run it again",
+            )
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _last_line(error: Exception) -> str:
