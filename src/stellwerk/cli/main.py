@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -97,6 +98,7 @@ def cli(ctx: click.Context, /, *, directory: str, quiet: bool, no_color: bool) -
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
+    gc.set_threshold(100_000, 50, 50)  # a plan makes many objects that live to its end: a sixth of its time
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape, never a traceback.
         reconfigure = getattr(stream, "reconfigure", None)

@@ -19,7 +19,10 @@ NO_FACTS = ModelFacts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What a model wants to be. `fingerprint` None: its data has no snapshot yet. `version` None: not born."""
+    """What a model wants to be. `fingerprint` None: its data has no snapshot yet. `version` None: not born.
+
+    `parent` is what an unborn version would descend from.
+    """
 
     model: Model
     facts: ModelFacts
@@ -98,7 +101,7 @@ def find_candidate(model: Model, observed: Observed) -> Candidate:
         parts=parts,
         fingerprint=wanted,
         version=same[-1] if same else None,
-        parent=_parent(versions, parts, _released(model, observed)),
+        parent=None if same else _parent(versions, parts, _released(model, observed)),
         missing=tuple(file.path for file in code if not file.digest),
         failure=failures[-1] if failures else None,
     )

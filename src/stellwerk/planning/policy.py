@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stellwerk.model.records import Verdict, VersionRecord
 
 
+SOURCE, STAND_IN = digest("source"), digest("stand-in")  # evaluation sets that are no part of a version
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The checks of one model in one environment. `digest` is '' where nothing is checked."""
@@ -176,7 +179,7 @@ def evaluation_digest(record: VersionRecord, policy: Policy) -> str:
     """The evaluation set's digest: the version's own recorded snapshot and holdout where thresholds are judged."""
     if policy.measures:
         return digest({"data": record.data.md5, "holdout": record.holdout.digest})
-    return digest("source" if policy.source else "stand-in")
+    return SOURCE if policy.source else STAND_IN
 
 
 def verdict_key(record: VersionRecord, policy: Policy) -> str:
