@@ -1,10 +1,12 @@
 """Records to YAML text and back: one codec for every dataclass of `model.records`.
 
-The text is canonical (field order of the class, empty values left out), so that the same fact has the same bytes.
+The text is canonical (field order of the class, maps sorted by key, empty values left out), so that the same fact has
+the same bytes.
 """
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -12,11 +14,13 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from stellwerk.declarations.scalars import UnsupportedNumberError, plain_scalar
 from stellwerk.errors import StellwerkError
 from stellwerk.model.declared import Json
 
 T = TypeVar("T")
 Decoder = Callable[[Any, str], Any]
+SCALARS = {str: "text", int: "a whole number", bool: "true or false"}
 
 
 class RecordError(StellwerkError):
@@ -35,9 +39,28 @@ def dump(record: object) -> str:
     """A record as YAML text that ends in a newline."""
     import yaml
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(encode(record), Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.dump(encode(record), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=100)
     return str(text)
+
+
+@cache
+def _dumper() -> Any:
+    """PyYAML's safe dumper, which knows YAML 1.1; text that YAML 1.2 takes for a number (`1e5`) is quoted too."""
+    import yaml
+
+    fast: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+    class Dumper(fast):  # type: ignore[misc]
+        def ignore_aliases(self, data: object) -> bool:
+            del data
+            return True
+
+    def text(dumper: Any, value: str) -> Any:
+        style = None if _is_text(value) else "'"
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return Dumper
 
 
 def decode(cls: type[T], value: Json, *, where: str) -> T:
@@ -89,12 +112,20 @@ def _record_builder(cls: type) -> Callable[[Any], Any]:
     return build
 
 
+def _is_text(value: str) -> bool:
+    """Whether YAML 1.2 reads the text as text when it is not quoted."""
+    try:
+        return plain_scalar(value) == value
+    except UnsupportedNumberError:
+        return False
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         pairs = ((field.name, getattr(value, field.name)) for field in fields(value) if field.compare)
         return {name: _plain(item) for name, item in pairs if not _empty(item)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in sorted(value.items())}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return value
@@ -208,7 +239,7 @@ def _scalar_decoder(hint: Any) -> Decoder:
     if hint is float:
 
         def number(value: Any, where: str) -> Any:
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise RecordError(f"must be a number, not {_kind(value)}", where=where)
             return float(value)
 
@@ -217,7 +248,7 @@ def _scalar_decoder(hint: Any) -> Decoder:
 
         def scalar(value: Any, where: str) -> Any:
             if type(value) is not hint:
-                raise RecordError(f"must be a {hint.__name__}, not {_kind(value)}", where=where)
+                raise RecordError(f"must be {SCALARS[hint]}, not {_kind(value)}", where=where)
             return value
 
         return scalar
@@ -225,5 +256,7 @@ def _scalar_decoder(hint: Any) -> Decoder:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "a map", list: "a list", str: "text", bool: "true/false", int: "a number", float: "a number"}
+    if isinstance(value, float):
+        return "a number with a fraction" if math.isfinite(value) else "infinite or no number"
+    names = {dict: "a map", list: "a list", str: "text", bool: "true/false", int: "a number"}
     return names.get(type(value), "nothing")
