@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json, Model
     from stellwerk.model.ports import Cache, Tree
 
-KIND = "code-1"
+KIND = "code-2"
 _FSTRING_START = getattr(tokenize, "FSTRING_START", -1)
 _FSTRING_END = getattr(tokenize, "FSTRING_END", -1)
 
@@ -85,33 +85,25 @@ def file_facts(path: str, content: bytes) -> FileFacts:
 def normal_form(source: bytes) -> bytes:
     """Python source without comments, blank lines, trailing blanks and Windows line ends; strings stay as they are.
 
-    Works on the text and not on the syntax tree, so that the digest is the same in every Python release. Source that does
-    not tokenize, or says that it is not UTF-8, is returned unchanged.
+    Works on the text and not on the syntax tree, so that the digest is the same in every Python release. Source that
+    does not tokenize, or says that it is not UTF-8, is returned unchanged.
     """
     try:
-        if tokenize.detect_encoding(io.BytesIO(source).readline)[0] not in ("utf-8", "utf-8-sig"):
-            return source
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         text = source.decode("utf-8-sig").replace("\r\n", "\n")
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (ValueError, tokenize.TokenError, SyntaxError):
         return source
-    if any(token.type == tokenize.ERRORTOKEN for token in tokens):
+    if encoding not in ("utf-8", "utf-8-sig") or any(token.type == tokenize.ERRORTOKEN for token in tokens):
         return source
     lines = text.split("\n")
-    inside: set[int] = set()  # lines whose end lies inside a string
-    starts: list[int] = []
     for token in tokens:
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-        elif token.type == tokenize.STRING:
-            inside.update(range(token.start[0], token.end[0]))
-        elif token.type == _FSTRING_START:
-            starts.append(token.start[0])
-        elif token.type == _FSTRING_END:
-            inside.update(range(starts.pop(), token.end[0]))
-    kept: list[str] = []
-    continued = False  # a backslash joins this line to the one before, even if it is blank
+    inside = _inside_strings(tokens)
+    kept = []
+    continued = False  # a backslash joins a line to the one before it, even a blank one
     for number, line in enumerate(lines, start=1):
         if number in inside:
             kept.append(line)
@@ -119,6 +111,20 @@ def normal_form(source: bytes) -> bytes:
             kept.append(line.rstrip())
         continued = number not in inside and line.endswith("\\")
     return "\n".join(kept).encode()
+
+
+def _inside_strings(tokens: list[tokenize.TokenInfo]) -> frozenset[int]:
+    """The numbers of the lines that end inside a string."""
+    inside: set[int] = set()
+    starts: list[int] = []
+    for token in tokens:
+        if token.type == tokenize.STRING:
+            inside.update(range(token.start[0], token.end[0]))
+        elif token.type == _FSTRING_START:
+            starts.append(token.start[0])
+        elif token.type == _FSTRING_END:
+            inside.update(range(starts.pop(), token.end[0]))
+    return frozenset(inside)
 
 
 def imports_of(source: bytes) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
