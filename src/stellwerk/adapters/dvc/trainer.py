@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from stellwerk.adapters.dvc.lifeline import LIFELINE, run_tied
 from stellwerk.adapters.dvc.output import captured
 from stellwerk.adapters.dvc.session import describe, opened
 from stellwerk.adapters.dvc.store import bring_into_cache
@@ -97,13 +98,18 @@ class DvcTrainer:
                 "DVC_ROOT": str(tree.root),
                 "PATH": f"{tree.room / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "STELLWERK_FAILURE": str(failure),
+                LIFELINE: str(tree.room / "lifeline"),
                 "STELLWERK_MASKED": os.pathsep.join(map(str, session.local_paths())),
             }
             repo = session.repo
             try:
                 with chdir(tree.root), _posix_shell():
                     repo.checkout([pointer], force=True)
-                    repo.reproduce(f"{folder}/dvc.yaml:train", single_item=True, interactive=False, run_env=environment)
+                    stage = f"{folder}/dvc.yaml:train"
+                    run_tied(
+                        lambda: repo.reproduce(stage, single_item=True, interactive=False, run_env=environment),
+                        tree.room / "lifeline",
+                    )
             except ReproductionError as error:
                 raise _failed(error, folder, failure, lines) from error
             finally:
