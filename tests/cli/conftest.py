@@ -95,8 +95,10 @@ def workspace(monkeypatch):
     module.Workspace = Workspace
     module.ReconcileRequest = Request
     module.Event = Event
-    module.init = init
+    setup = ModuleType("stellwerk.app.setup")
+    setup.init = init
     monkeypatch.setitem(sys.modules, "stellwerk.app", module)
+    monkeypatch.setitem(sys.modules, "stellwerk.app.setup", setup)
     return fake
 
 

@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from stellwerk.cli.main import VERBS, cli
+from stellwerk.cli.main import GROUPS, VERBS, cli
 
 
 def test_the_help_lists_every_public_verb_with_a_purpose_that_is_not_cut_off(run):
@@ -11,6 +11,19 @@ def test_the_help_lists_every_public_verb_with_a_purpose_that_is_not_cut_off(run
         assert line.endswith(".")
         assert not line.endswith("...")
     assert "  stage " not in text
+
+
+@pytest.mark.parametrize("args", [(), ("--help",), *((verb, "--help") for verb in VERBS)])
+def test_every_help_fits_a_terminal_of_80_columns(run, args):
+    assert max(map(len, run(*args, env={"COLUMNS": "80"}).output.splitlines())) <= 80
+
+
+def test_the_help_groups_the_verbs_by_what_a_person_wants(run):
+    text = run("--help").stdout
+    places = [text.index(f"\n{title}:\n") for title in GROUPS]
+    assert places == sorted(places)
+    assert text.index("\nDecide:") < text.index("  rollback ") < text.index("\nExplain:")
+    assert run().output == text
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -28,17 +41,3 @@ def test_every_option_of_every_verb_says_what_it_does(verb):
     command = cli.get_command(click.Context(cli), verb)
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     assert [option.name for option in options if not option.help] == []
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_a_script_for_the_shell(run, shell):
-    result = run("completion", shell)
-    assert result.exit_code == 0
-    assert "_STELLWERK_COMPLETE" in result.stdout
-
-
-def test_completion_completes_verbs(run, monkeypatch):
-    from click.shell_completion import ShellComplete
-
-    found = ShellComplete(cli, {}, "stellwerk", "_STELLWERK_COMPLETE").get_completions([], "re")
-    assert [item.value for item in found] == ["reconcile", "reject", "render"]

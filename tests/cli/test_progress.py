@@ -1,15 +1,16 @@
-import io
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
-from stellwerk.cli.progress import CLEAR, LiveLine
 from stellwerk.report.terminal import cells
 
 PROGRAM = """
@@ -46,16 +47,24 @@ from stellwerk.cli.main import main
 main(sys.argv[1:])
 """
 NOT_BLOCKED = PROGRAM.replace("BLOCK", "False")
+ERASE_LINE = "\x1b[2K"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+CONTROL = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]|\r")
 
 
-def on_a_terminal(*args, **environ):
-    """What a person sees of the program, byte for byte."""
+def on_a_terminal(*args, width=80, **environ):
+    """What the program writes to a terminal of that many columns, byte for byte."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-c", NOT_BLOCKED, *args],
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm", **environ},
+        env={
+            **{name: value for name, value in os.environ.items() if name not in {"CI", "COLUMNS"}},
+            "TERM": "xterm",
+            **environ,
+        },
     )
     os.close(theirs)
     seen = b""
@@ -76,13 +85,26 @@ def test_a_terminal_shows_what_runs_and_is_clean_afterwards():
     seen = on_a_terminal("reconcile")
     assert "0 s  shoe-demand: train a new version" in seen
     assert re.search(r"train: shoe-demand v1\r\n", seen)
-    assert seen.rindex(CLEAR) > seen.rindex("train a new version")
+    assert seen.rindex(ERASE_LINE) > seen.rindex("train a new version")
+    assert seen.rindex(SHOW_CURSOR) > seen.rindex(HIDE_CURSOR)
 
 
-@pytest.mark.parametrize(("args", "environ"), [(("reconcile",), {"CI": "true"}), (("--quiet", "reconcile"), {})])
+def test_the_cursor_is_back_while_work_runs_so_that_a_killed_process_leaves_it_visible():
+    seen = on_a_terminal("reconcile")
+    shown_first = seen.index("train a new version")
+    assert seen.index(SHOW_CURSOR, shown_first) < seen.index("train: shoe-demand v1")
+    assert seen.index(SHOW_CURSOR, shown_first) < seen.rindex("train a new version")
+
+
+def test_without_colours_the_live_line_has_none():
+    assert "\x1b[36m" in on_a_terminal("reconcile")
+    assert "\x1b[36m" not in on_a_terminal("reconcile", NO_COLOR="1")
+
+
+@pytest.mark.parametrize(("args", "environ"), [(("reconcile",), {"CI": "true"}), (("reconcile", "--quiet"), {})])
 def test_a_ci_log_and_a_quiet_terminal_get_one_line_per_finished_action_only(args, environ):
     seen = on_a_terminal(*args, **environ)
-    assert CLEAR not in seen
+    assert ERASE_LINE not in seen
     assert "train a new version" not in seen
     assert "train: shoe-demand v1" in seen
 
@@ -103,10 +125,8 @@ def test_ctrl_c_ends_with_130_and_no_traceback():
 
 
 def test_the_live_line_never_wraps():
-    stream = io.StringIO()
-    line = LiveLine(stream, width=30)
-    line.start("a-model-with-a-very-long-name: train a new version")
-    line.close()
-    frames = stream.getvalue().split(CLEAR)
-    assert max(cells(frame) for frame in frames) == 29
-    assert frames[-1] == ""
+    seen = on_a_terminal("reconcile", width=30)
+    live = [line for line in CONTROL.sub("\n", seen).splitlines() if "shoe-demand: " in line and "✓" not in line]
+    assert live
+    assert max(map(cells, live)) <= 30
+    assert live[-1].endswith("…")

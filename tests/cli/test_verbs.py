@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stellwerk.model.actions import Plan, Render, Step, Train, Wait, WaitKind
-from stellwerk.model.findings import Finding, Place, Severity
+from stellwerk.model.findings import DeclarationsError, Finding, Place, Severity
 from stellwerk.model.records import CheckResult
 from stellwerk.model.views import Decision, Done, Outcome
 
@@ -34,8 +34,28 @@ def test_plan_shows_steps_and_what_to_type_next(run, workspace):
     )
 
 
-def test_quiet_drops_what_is_only_helpful(run, workspace):
-    assert "Next" not in run("--quiet", "plan").stdout
+@pytest.mark.parametrize("args", [("--quiet", "plan"), ("plan", "--quiet"), ("plan", "-q"), ("-q", "plan", "-q")])
+def test_quiet_drops_what_is_only_helpful_before_and_after_the_verb(run, workspace, args):
+    assert "Next" not in run(*args).stdout
+
+
+def test_a_switch_after_the_verb_keeps_the_one_before_it(run, workspace):
+    text = run("--quiet", "plan", "--no-color", env={"FORCE_COLOR": "1"}).stdout
+    assert "Next" not in text
+    assert "\x1b[" not in text
+
+
+@pytest.mark.parametrize(("args", "colored"), [(("plan",), True), (("plan", "--no-color"), False)])
+def test_mistakes_are_shown_without_colours_when_asked_after_the_verb(run, workspace, monkeypatch, args, colored):
+    workspace.answers["plan"] = DeclarationsError((), {})
+    asked = []
+    monkeypatch.setattr("stellwerk.report.findings.findings_text", lambda *_, color, **__: asked.append(color) or "")
+    assert run(*args, env={"FORCE_COLOR": "1"}).exit_code == 1
+    assert asked == [colored]
+
+
+def test_the_directory_is_given_before_the_verb_only(run, workspace, tmp_path):
+    assert run("plan", "-C", str(tmp_path)).exit_code == 64
 
 
 @pytest.mark.parametrize(("steps", "code"), [((STEP,), 2), ((), 0)])
@@ -83,7 +103,7 @@ def wait(kind):
 @pytest.mark.parametrize("kind", WaitKind)
 def test_reconcile_exits_with_3_only_for_gates_and_for_what_a_person_must_give(run, workspace, kind):
     workspace.answers["reconcile"] = Outcome(done=(), problems=(), remaining=Plan(basis="", waits=(wait(kind),)))
-    asks = kind in {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.VERDICT}
+    asks = kind in {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.REJECTED, WaitKind.VERDICT}
     assert run("reconcile").exit_code == (3 if asks else 0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stellwerk.cli.console import Console
+from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.options import examples
 
 SHELLS = ("bash", "zsh", "fish")
@@ -17,16 +17,14 @@ SHELLS = ("bash", "zsh", "fish")
     )
 )
 @click.argument("shell", type=click.Choice(SHELLS))
-@click.pass_context
-def command(context: click.Context, /, *, shell: str) -> int:
+@with_console
+def command(console: Console, /, *, shell: str) -> int:
     """Print the script that completes commands in SHELL."""
     from click.shell_completion import get_completion_class
 
     completion = get_completion_class(shell)
     if completion is None:
         raise click.UsageError(f"no completion is known for {shell}")
-    script = completion(context.find_root().command, {}, "stellwerk", "_STELLWERK_COMPLETE").source()
-    console = context.find_object(Console)
-    if console is not None:
-        console.show(script)
+    verbs = click.get_current_context().find_root().command
+    console.show(completion(verbs, {}, "stellwerk", "_STELLWERK_COMPLETE").source())
     return 0

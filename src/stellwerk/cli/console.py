@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import TextIO
 
@@ -87,4 +87,19 @@ def silence(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-with_console = click.make_pass_decorator(Console)
+def with_console(function: Callable[..., int]) -> Callable[..., int]:
+    """Hand the Console to a verb, which then also understands `--quiet` and `--no-color` after its name."""
+    for names in (("--no-color",), ("-q", "--quiet")):
+        option = click.option(
+            *names, is_flag=True, hidden=True, expose_value=False, callback=_switch, help="As before the command."
+        )
+        function = option(function)
+    return click.make_pass_decorator(Console)(function)
+
+
+def _switch(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
+    """Switch it on for the verb, and for the boundary that shows the verb's errors."""
+    console = context.find_object(Console)
+    if value and console is not None:
+        quiet, no_color = console.quiet or parameter.name == "quiet", console.no_color or parameter.name == "no_color"
+        context.find_root().obj = context.obj = replace(console, quiet=quiet, no_color=no_color)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from stellwerk.cli.console import Console, with_console
-from stellwerk.cli.options import examples, formats
+from stellwerk.cli.options import completing, examples, formats
 
 
 @click.command(epilog=examples("stellwerk diff shoe-demand@2 shoe-demand@3"))
-@click.argument("left", metavar="MODEL@N")
-@click.argument("right", metavar="MODEL@M")
+@click.argument("left", metavar="MODEL@N", shell_complete=completing("model@version"))
+@click.argument("right", metavar="MODEL@M", shell_complete=completing("model@version"))
 @formats("text", "json")
 @with_console
 def command(console: Console, /, *, left: str, right: str, form: str) -> int:

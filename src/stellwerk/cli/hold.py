@@ -18,7 +18,7 @@ from stellwerk.cli.options import (
 
 @click.command(
     epilog=examples(
-        'stellwerk hold shoe-demand production --because "stock-taking" --until 2026-12-01',
+        "stellwerk hold shoe-demand production --because audit --until 2026-12-01",
         "stellwerk hold shoe-demand production --end",
     )
 )

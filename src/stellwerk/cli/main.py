@@ -19,30 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order in which a newcomer meets them; each is a module of this package that holds `command`.
-VERBS = (
-    "init",
-    "demo",
-    "validate",
-    "plan",
-    "reconcile",
-    "check",
-    "status",
-    "why",
-    "diff",
-    "log",
-    "snapshot",
-    "promote",
-    "approve",
-    "reject",
-    "hold",
-    "rollback",
-    "withdraw",
-    "render",
-    "rule",
-    "schema",
-    "completion",
-    "stage",
-)
+GROUPS = {
+    "Start": ("init", "demo", "completion"),
+    "Look": ("validate", "plan", "status", "diff", "log"),
+    "Do": ("reconcile", "check", "snapshot", "render"),
+    "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
+    "Explain": ("why", "rule", "schema"),
+}
+SHORT = 80  # cells of the longest purpose; none is cut off
+COLUMN = 12  # where the purposes start, in every group alike
+VERBS = (*(verb for verbs in GROUPS.values() for verb in verbs), "stage")
 
 
 class Verbs(click.Group):
@@ -58,6 +44,16 @@ class Verbs(click.Group):
             return None
         found: object = import_module(f"stellwerk.cli.{cmd_name}").command
         return found if isinstance(found, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs, grouped by what a person wants."""
+        for title, verbs in GROUPS.items():
+            commands = [(verb, self.get_command(ctx, verb)) for verb in verbs]
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(verb, command.get_short_help_str(SHORT)) for verb, command in commands if command],
+                    col_spacing=COLUMN - max(len(verb) for verb in verbs),
+                )
 
     def invoke(self, ctx: click.Context) -> int:
         """Run the verb. Its errors are met here already: click's own `main` would swallow a broken pipe."""
@@ -88,8 +84,8 @@ class Verbs(click.Group):
     default=".",
     help="Run as if started in DIR.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for.")
-@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR=1 does the same.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what was asked for; also after the command.")
+@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR=1; also after the command.")
 @click.pass_context
 def cli(ctx: click.Context, /, *, directory: str, quiet: bool, no_color: bool) -> None:
     """Declarative GitOps for machine learning: declare in YAML, plan, reconcile; git holds every decision."""

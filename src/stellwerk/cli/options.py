@@ -25,19 +25,30 @@ def formats(*names: str) -> Callable[[Decorated], Decorated]:
     )
 
 
+def completing(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """How the shell completes a name of this kind; the kinds are those of `stellwerk.cli.names`."""
+
+    def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+        from stellwerk.cli.names import completions
+
+        return completions(kind, context, incomplete)
+
+    return complete
+
+
 def model_argument(function: Decorated) -> Decorated:
     """The model, required."""
-    return click.argument("model")(function)
+    return click.argument("model", shell_complete=completing("models"))(function)
 
 
 def environment_argument(function: Decorated) -> Decorated:
     """The environment, required."""
-    return click.argument("environment")(function)
+    return click.argument("environment", shell_complete=completing("environments"))(function)
 
 
 def any_environment_argument(function: Decorated) -> Decorated:
     """The environment; all of them where left out."""
-    return click.argument("environment", required=False)(function)
+    return click.argument("environment", required=False, shell_complete=completing("environments"))(function)
 
 
 def push_option(function: Decorated) -> Decorated:
@@ -61,12 +72,19 @@ def until_option(function: Decorated) -> Decorated:
 
 def model_option(function: Decorated) -> Decorated:
     """`--model`: only this one."""
-    return click.option("--model", metavar="MODEL", help="Only this model.")(function)
+    option = click.option("--model", metavar="MODEL", help="Only this model.", shell_complete=completing("models"))
+    return option(function)
 
 
 def environment_option(function: Decorated) -> Decorated:
     """`--environment`: only this one."""
-    return click.option("--environment", metavar="ENVIRONMENT", help="Only this environment.")(function)
+    option = click.option(
+        "--environment",
+        metavar="ENVIRONMENT",
+        help="Only this environment.",
+        shell_complete=completing("environments"),
+    )
+    return option(function)
 
 
 def confirm_options(function: Decorated) -> Decorated:

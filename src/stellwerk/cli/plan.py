@@ -13,7 +13,7 @@ CHANGES = 2
 @click.command(
     epilog=examples(
         "stellwerk plan",
-        "stellwerk plan --detailed-exitcode       # exit code 2 when there is something to do",
+        "stellwerk plan --detailed-exitcode     # exit code 2: something to do",
         "stellwerk plan --out plan.json && stellwerk reconcile plan.json",
         "stellwerk plan --at origin/main --model shoe-demand",
     )

@@ -2,76 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from stellwerk.report.outcome import done_line, failed_line
-from stellwerk.report.terminal import clean, elide
+from stellwerk.report.terminal import clean
 from stellwerk.report.words import action_words, duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
+
+    from rich.live import Live
+    from rich.text import Text
 
     from stellwerk.app import Event
     from stellwerk.cli.console import Console
     from stellwerk.model.actions import Step
 
-CLEAR = "\r\x1b[2K"
-SECONDS_PER_FRAME = 0.5
-
-
-class LiveLine:
-    """The last line of the terminal, rewritten twice a second until it is closed; it leaves nothing behind."""
-
-    def __init__(self, stream: TextIO, *, width: int) -> None:
-        self._stream = stream
-        self._width = width
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._task = ""
-        self._note = ""
-        self._since = 0.0
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def start(self, task: str) -> None:
-        """Name what runs now; its time starts at zero."""
-        with self._lock:
-            self._task, self._note, self._since = task, "", time.monotonic()
-            self._draw()
-
-    def note(self, text: str) -> None:
-        """Show the last thing it said, at the next frame."""
-        with self._lock:
-            self._note = text
-
-    def clear(self) -> None:
-        """Nothing runs now; the line is free for other output."""
-        with self._lock:
-            self._task = ""
-            self._stream.write(CLEAR)
-            self._stream.flush()
-
-    def close(self) -> None:
-        """Stop rewriting and wipe the line."""
-        self._stop.set()
-        self._thread.join()
-        self.clear()
-
-    def _run(self) -> None:
-        while not self._stop.wait(SECONDS_PER_FRAME):
-            with self._lock:
-                self._draw()
-
-    def _draw(self) -> None:
-        if self._task:
-            note = f" · {self._note}" if self._note else ""
-            text = f"{duration(time.monotonic() - self._since):>6}  {self._task}{note}"
-            self._stream.write(CLEAR + elide(text, self._width - 1))
-            self._stream.flush()
+FRAMES_PER_SECOND = 8
 
 
 class Progress:
@@ -79,33 +29,35 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._line: LiveLine | None = None
+        self._task = ""
+        self._note = ""
+        self._since = 0.0
+        self._live = _live_line(console, self._line) if console.live else None
 
     def __enter__(self) -> Self:
-        if self._console.live:
-            self._line = LiveLine(sys.stderr, width=self._console.width)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._line is not None:
-            self._line.close()
+        if self._live is not None:
+            self._live.stop()
 
     def say(self, text: str) -> None:
-        """A line of output of what runs now; only for the live line."""
-        if self._line is not None:
-            self._line.note(clean(text.strip()))
+        """A line of output of what runs now; only for the live line, at its next frame."""
+        self._note = clean(text.strip())
 
     def task(self, text: str) -> None:
-        """What runs now; only for the live line."""
-        if self._line is not None:
-            self._line.start(clean(text))
+        """What runs now; only for the live line. Its time starts at zero."""
+        self._task, self._note, self._since = clean(text), "", time.monotonic()
+        if self._live is not None and not self._live.is_started:
+            self._live.start(refresh=True)
+            self._live.console.show_cursor()  # rich hides it, and a killed process could not bring it back
 
     def finished(self, text: str) -> None:
         """One line that stays."""
-        if self._line is not None:
-            self._line.clear()
+        if self._live is not None:
+            self._live.stop()
         self._console.show(text)
 
     def __call__(self, event: Event) -> None:
@@ -123,6 +75,32 @@ class Progress:
                 self.task(event.text)
             case _:
                 pass
+
+    def _line(self) -> Text:
+        """`⠹   12 s  shoe-demand: train a new version · epoch 3`, cut where the terminal ends."""
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        spinner = Spinner("dots")
+        spent = time.monotonic() - self._since
+        frame = spinner.frames[int(spent * 1000 / spinner.interval) % len(spinner.frames)]
+        note = f" · {self._note}" if self._note else ""
+        return Text.assemble(
+            (frame, "cyan"),
+            f"{duration(spent):>7}  {self._task}",
+            (note, "dim"),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+
+def _live_line(console: Console, line: Callable[[], Text]) -> Live:
+    """The last line of the terminal, drawn anew until it is stopped; it leaves nothing behind."""
+    from rich.console import Console as Terminal
+    from rich.live import Live
+
+    terminal = Terminal(stderr=True, color_system="auto" if console.color else None)
+    return Live(console=terminal, get_renderable=line, refresh_per_second=FRAMES_PER_SECOND, transient=True)
 
 
 def _words(step: Step) -> str:

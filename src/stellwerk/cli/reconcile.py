@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @click.command(
     epilog=examples(
         "stellwerk reconcile",
-        "stellwerk reconcile plan.json            # exactly what was planned, or nothing",
+        "stellwerk reconcile plan.json      # exactly what was planned, or nothing",
         "stellwerk reconcile --model shoe-demand --no-push",
-        "stellwerk reconcile --retry              # try again what failed",
+        "stellwerk reconcile --retry        # try again what failed",
     )
 )
 @click.argument("planfile", metavar="[PLAN]", required=False)
@@ -83,13 +83,13 @@ def command(
 
 
 def exit_code(outcome: Outcome) -> int:
-    """1 when something failed; 3 when a gate refused, or a person is asked; waits that pass by themselves are 0."""
+    """1 when something failed; 3 when a gate or a person refused, or a person is asked; what only takes time is 0."""
     from stellwerk.model.actions import WaitKind
     from stellwerk.report.outcome import all_waits
 
     if outcome.problems:
         return FAILED
-    asking = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.VERDICT}
+    asking = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.REJECTED, WaitKind.VERDICT}
     return BLOCKED if any(wait.kind in asking for wait in all_waits(outcome)) else 0
 
 

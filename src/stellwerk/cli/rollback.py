@@ -19,7 +19,7 @@ from stellwerk.cli.options import (
 @click.command(
     epilog=examples(
         'stellwerk rollback shoe-demand production --because "orders dropped"',
-        'stellwerk rollback shoe-demand production --to 2 --until 2026-12-01 --because "orders dropped"',
+        'stellwerk rollback shoe-demand production --to 2 --because "orders dropped"',
     )
 )
 @model_argument

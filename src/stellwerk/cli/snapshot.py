@@ -6,11 +6,11 @@ import click
 
 from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.decisions import answer
-from stellwerk.cli.options import because_option, examples, push_option
+from stellwerk.cli.options import because_option, completing, examples, push_option
 
 
 @click.command(epilog=examples('stellwerk snapshot sales --because "the autumn season has begun"'))
-@click.argument("dataset")
+@click.argument("dataset", shell_complete=completing("datasets"))
 @because_option(required=True)
 @push_option
 @with_console

@@ -11,8 +11,8 @@ from stellwerk.cli.options import examples, formats
 @click.command(
     epilog=examples(
         "stellwerk validate",
-        "stellwerk validate --base origin/main    # also: thresholds loosened since then",
-        "stellwerk validate --format github       # annotations in a pull request",
+        "stellwerk validate --base origin/main  # also: thresholds loosened since",
+        "stellwerk validate --format github     # annotations in a pull request",
     )
 )
 @formats("text", "json", "github", "sarif")
