@@ -29,7 +29,7 @@ def test_plan_shows_steps_and_what_to_type_next(run, workspace):
         "Waiting\n"
         "  !  shoe-demand in production: soaks until noon\n"
         "\n"
-        "Plan: 1 to train; 1 waits. About 8 s.\n"
+        "Plan: 1 to train; 1 waiting. About 8 s.\n"
         "Next: stellwerk reconcile does exactly this.\n"
     )
 

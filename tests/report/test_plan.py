@@ -70,7 +70,7 @@ Waiting
   !  credit v3 in production: 0 of 1 approvals by credit-risk
        → stellwerk approve credit production
 
-Plan: 3 to render, 1 to snapshot, 1 to train, 1 to check, 2 to promote, 2 to deploy, 1 to retire; 1 waits. About 2 min.
+Plan: 3 to render, 1 to snapshot, 1 to train, 1 to check, 2 to promote, 2 to deploy, 1 to retire; 1 waiting. About 2 min.
 Next: stellwerk reconcile does exactly this.
 """
 
@@ -130,7 +130,7 @@ def test_an_empty_plan_says_that_there_is_nothing_to_do():
 
 
 def test_a_plan_of_waits_only_counts_them(whole_plan):
-    assert summary(Plan(basis="", waits=whole_plan.waits)) == "Nothing to do; 1 waits."
+    assert summary(Plan(basis="", waits=whole_plan.waits)) == "Nothing to do; 1 waiting."
 
 
 @given(plans)

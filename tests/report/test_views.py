@@ -336,7 +336,7 @@ def test_an_outcome_tells_what_was_done_what_failed_and_each_wait_once():
         "  !  credit v3 in production: 0 of 1 approvals by credit-risk\n"
         "       → stellwerk approve credit production\n"
         "\n"
-        "Done: 2 actions; 1 failed; 1 waits. Pushed main to origin.\n"
+        "Done: 2 actions; 1 failed; 1 waiting. Pushed main to origin.\n"
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from stellwerk.model.observed import ModelFacts, Observed, Version
     from stellwerk.model.records import CheckResult, Release, Verdict
 
+NAMED = 2  # failed checks that a gate names; `why` shows them all
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
@@ -132,11 +134,12 @@ class Gates:
         if verdict.passed:
             return Gate(kind=WaitKind.VERDICT, met=True, text=f"passed the checks of {name}")
         failed = [check for check in verdict.checks if not check.passed]
-        words = "; ".join(check_words(check) for check in failed[:3])
+        words = "; ".join(check_words(check) for check in failed[:NAMED])
+        more = f"; and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
         return Gate(
             kind=WaitKind.VERDICT,
             met=False,
-            text=f"failed in {name}: {words}",
+            text=f"failed in {name}: {words}{more}",
             unblock=f"change the data, the code or the threshold; see stellwerk why {case.model.name} {name}",
         )
 

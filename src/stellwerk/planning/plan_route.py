@@ -10,7 +10,7 @@ from stellwerk.planning.gates import Case, Gate, Gates
 from stellwerk.planning.policy import current
 
 if TYPE_CHECKING:
-    from stellwerk.model.declared import Environment
+    from stellwerk.model.declared import DeployTarget, Environment
     from stellwerk.model.observed import Version
     from stellwerk.model.records import Release
     from stellwerk.planning.candidate import Candidate
@@ -142,9 +142,14 @@ def _plan_promotion(case: Case, gates: Gates, plan: RoutePlan) -> bool:
             version=case.number,
             previous=deployment.version if deployment else None,
         )
-        _add(plan, f"deploy:{name}:{environment.name}", deploy, f"to {environment.deploy.target}")
+        _add(plan, f"deploy:{name}:{environment.name}", deploy, target_words(environment.deploy))
         plan.pending = (*plan.pending, f"deploy:{name}:{environment.name}")
     return True
+
+
+def target_words(deploy: DeployTarget) -> str:
+    """Where a release goes: `into deployed/production`, or `by its command`."""
+    return f"into {deploy.path}" if deploy.path else "by its command"
 
 
 def _plan_deployment(case: Case, release: Release, gates: Gates, plan: RoutePlan) -> None:
@@ -251,7 +256,7 @@ def _roll_back(case: Case, violated: list[Environment], gates: Gates, plan: Rout
             plan.steps.append(
                 Step(
                     action=deploy,
-                    reason=f"to {environment.deploy.target}",
+                    reason=target_words(environment.deploy),
                     key=f"deploy:{case.model.name}:{environment.name}",
                     needs=needs,
                     condition=condition_words(needs),

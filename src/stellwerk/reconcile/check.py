@@ -51,7 +51,7 @@ def check(world: World, state: State, step: Step, action: Check, on_line: Lines)
             body += f"\nincident {incident.number:04d}: {incident.summary}; tell {incident.notify or 'the owner'}"
     text = message(summary, body, world.actor, action="check", model=name, version=number, environment=environment.name)
     commit = world.commits.commit(changes, text)
-    failures = "; ".join(check_words(result) for result in verdict.checks if not result.passed)
+    failures = "\n".join(check_words(result) for result in verdict.checks if not result.passed)
     return Done(step=step, summary=summary, commit=commit, passed=verdict.passed, detail=failures)
 
 

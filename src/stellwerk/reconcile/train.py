@@ -62,7 +62,14 @@ def train(world: World, state: State, step: Step, model: Model, on_line: Callabl
         on_line(f"warning SW410: columns that seem to reproduce the target: {suspects}")
     text = message(summary, body, world.actor, action="train", model=model.name, version=record.number)
     commit = world.commits.commit(changes, text)
-    return Done(step=step, summary=f"{summary} ({metrics})", commit=commit)
+    return Done(step=step, summary=f"{summary} ({_headline(model, record)})", commit=commit)
+
+
+def _headline(model: Model, record: VersionRecord) -> str:
+    """The metrics that the model's thresholds name, else two of them; the record has all."""
+    asked = {threshold.metric for threshold in model.thresholds}
+    names = [name for name in sorted(record.metrics) if name in asked] or sorted(record.metrics)[:2]
+    return ", ".join(f"{name} {number(record.metrics[name].value)}" for name in names)
 
 
 def _record(world: World, state: State, candidate: Candidate, result: TrainingResult) -> VersionRecord:

@@ -64,7 +64,7 @@ def all_waits(outcome: Outcome) -> tuple[Wait, ...]:
 
 
 def outcome_summary(outcome: Outcome) -> str:
-    """How it went: `Done: 5 actions; 1 failed; 2 wait. Pushed main to origin.`."""
+    """How it went: `Done: 5 actions; 1 failed; 2 waiting. Pushed main to origin.`."""
     parts = [f"Done: {plural(len(outcome.done), 'action')}"] if outcome.done else ["Nothing was done"]
     if outcome.problems:
         parts.append(f"{len(outcome.problems)} failed")
@@ -72,7 +72,7 @@ def outcome_summary(outcome: Outcome) -> str:
         parts = ["Nothing to do: what is declared is what is there"]
     waits = len(all_waits(outcome))
     if waits:
-        parts.append(f"{waits} {'waits' if waits == 1 else 'wait'}")
+        parts.append(f"{waits} waiting")
     pushed = f" Pushed {clean(outcome.pushed)}." if outcome.pushed else ""
     left = f" Left: {summary(outcome.remaining).removeprefix('Plan: ')}" if outcome.remaining.steps else ""
     return f"{'; '.join(parts)}.{pushed}{left}"

@@ -101,9 +101,9 @@ def wait_lines(waits: tuple[Wait, ...], *, ink: Ink, width: int) -> list[str]:
 
 
 def summary(plan: Plan) -> str:
-    """How much of what: `Plan: 1 to train, 2 to check, 1 to promote; 2 wait.`."""
+    """How much of what: `Plan: 1 to train, 2 to check, 1 to promote; 2 waiting.`."""
     counts = Counter(action_words(step.action).name for step in plan.steps)
-    waits = f"{len(plan.waits)} {'waits' if len(plan.waits) == 1 else 'wait'}" if plan.waits else ""
+    waits = f"{len(plan.waits)} waiting" if plan.waits else ""
     if not counts:
         return f"Nothing to do; {waits}." if waits else "Nothing to do: what is declared is what is there."
     parts = ", ".join(f"{counts[name]:,} to {name}" for name in ORDER if counts[name])
