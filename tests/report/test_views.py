@@ -323,6 +323,7 @@ OUTCOME = Outcome(
 def test_an_outcome_tells_what_was_done_what_failed_and_each_wait_once():
     assert outcome_text(OUTCOME, color=False, width=100) == (
         "✓ 1a2b3c4  train: shoe-demand v3\n"
+        "  because: first version\n"
         "✗ 2b3c4d5  check: shoe-demand v3 in regression\n"
         "  - passed rmse 10.25\n"
         "  - FAILED rmse (workingday=0) 14\n"
@@ -399,4 +400,18 @@ def test_a_released_version_that_no_longer_meets_a_condition_is_not_called_fine(
     explanation = dataclasses.replace(EXPLANATION, released=3, verdict=None, next_steps=())
     assert why_text((explanation,), color=False, width=100).splitlines()[0] == (
         "shoe-demand → production: v3 is released and is the current version, 1 of 2 conditions unmet"
+    )
+
+
+def test_a_passed_check_without_a_value_says_what_it_found():
+    text = checks_text(
+        (CheckResult(name="training", passed=True, detail="wape 0.1; suspected"),), color=False, width=80
+    )
+    assert text == "      check\n✓ ok  training\n  training: wape 0.1; suspected\n\nThe check passed.\n"
+
+
+def test_what_a_decision_brought_about_at_once_is_not_shown_as_the_next_thing_to_do():
+    decision = Decision(summary="rollback: m v2 → v1", commit="1a2b3c4d", pushed=True, then=("deploy: m v1: runs",))
+    assert decision_text(decision, color=False) == (
+        "✓ 1a2b3c4  rollback: m v2 → v1 (pushed)\n  then deploy: m v1: runs\n"
     )

@@ -49,8 +49,9 @@ def _deploy_now(workspace: Workspace, session: Session, model: str, environment:
 
     outcome = reconcile(session.world, load, plan, quiet)
     words = [done.summary for done in outcome.done] + [f"failed: {message}" for _, message, _ in outcome.problems]
-    following = "; ".join(words) or "nothing to deploy"
-    return replace(decision, pushed=decision.pushed or bool(outcome.pushed), next=following)
+    return replace(
+        decision, pushed=decision.pushed or bool(outcome.pushed), then=tuple(words) or ("nothing to deploy",)
+    )
 
 
 def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | None) -> Decision:

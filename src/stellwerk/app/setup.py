@@ -31,7 +31,8 @@ def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tup
     made += _ignore(root, _data_to_ignore(root))
     if "mlops.yaml" in made:
         step = (
-            "declare a dataset and a model in mlops.yaml, then: git add -A && git commit -m 'Start' && stellwerk plan"
+            "declare a dataset and a model in mlops.yaml, then: "
+            "stellwerk init && git add -A && git commit -m 'Start' && stellwerk plan"
         )
     elif made:
         step = "git add -A && git commit -m 'Set up stellwerk' && stellwerk plan"

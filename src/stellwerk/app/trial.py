@@ -14,6 +14,7 @@ from stellwerk.model.records import CheckResult, Measurement, VersionRecord
 from stellwerk.planning.candidate import find_candidate
 from stellwerk.planning.fingerprint import digest
 from stellwerk.reconcile.check import judge_source, judge_with, stage_params
+from stellwerk.reconcile.train import suspected
 from stellwerk.training.jobs import Surroundings
 from stellwerk.training.masked import masked_paths
 from stellwerk.training.stage import run_stage
@@ -73,7 +74,7 @@ def _trained(
             return [CheckResult(name="training", passed=False, detail=detail)]
         record = _provisional(state, model, report.report)
         detail = ", ".join(f"{key} {_figure(item)}" for key, item in sorted(record.metrics.items()))
-        suspects = report.report.get("suspects")
+        suspects = suspected(report.report)
         results = [CheckResult(name="training", passed=True, detail=detail)]
         if suspects:
             results[0] = CheckResult(

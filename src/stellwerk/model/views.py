@@ -112,6 +112,7 @@ class Decision:
     pushed: bool
     paths: tuple[str, ...] = ()
     approval: Approval | None = None
+    then: tuple[str, ...] = ()  # what was carried out at once because of it
     next: str = ""
 
 

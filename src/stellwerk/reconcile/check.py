@@ -193,8 +193,11 @@ def _function(
     with tempfile.TemporaryDirectory(prefix="stellwerk-rows-") as room:
         rows = _rows(world, state, dataset, Path(room)) if dataset else None
         if rows is None:
-            words = f"no data that {environment.name} may see has a snapshot; declare a stand_in"
-            return [CheckResult(name="function", passed=False, detail=words)]
+            # No verdict: its key names no stand-in, so a failure would outlive the snapshot that is missing.
+            named = f"stellwerk snapshot {dataset.name}" if dataset else "declare a `stand_in` of the model's data"
+            raise StellwerkError(
+                f"there are no data that {environment.name} may see to ask {model.name} with", hint=named
+            )
         return list(
             function_check(
                 package,

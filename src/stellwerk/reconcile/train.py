@@ -56,13 +56,13 @@ def train(world: World, state: State, step: Step, model: Model, on_line: Callabl
         f"because: {record.reason}\ndata: {record.data.dataset} {record.data.md5[:8]}, {record.data.rows} rows, "
         f"{record.holdout.rows} held out\nmetrics: {metrics}\npackage: sha256 {record.package.sha256}"
     )
-    suspects = _suspects(result.report)
+    suspects, warning = suspected(result.report), ""
     if suspects:
         body += f"\nsuspected leaks (SW410): {suspects}"
-        on_line(f"warning SW410: columns that seem to reproduce the target: {suspects}")
+        warning = f"warning SW410: columns that seem to reproduce the target: {suspects}"
     text = message(summary, body, world.actor, action="train", model=model.name, version=record.number)
     commit = world.commits.commit(changes, text)
-    return Done(step=step, summary=f"{summary} ({_headline(model, record)})", commit=commit)
+    return Done(step=step, summary=f"{summary} ({_headline(model, record)})", commit=commit, detail=warning)
 
 
 def _headline(model: Model, record: VersionRecord) -> str:
@@ -103,9 +103,9 @@ def _record(world: World, state: State, candidate: Candidate, result: TrainingRe
     return decode(VersionRecord, value, where=where)
 
 
-def _suspects(report: Mapping[str, Any]) -> str:
-    suspects = report.get("suspects") or []
-    return ", ".join(str(item["column"] if isinstance(item, dict) else item[0]) for item in suspects)
+def suspected(report: Mapping[str, Any]) -> str:
+    """The columns that seem to give the target away, in words; '' where none does."""
+    return "; ".join(f"{item['column']} ({item['reason']})" for item in report.get("suspects") or ())
 
 
 def _record_failure(world: World, step: Step, candidate: Candidate, summary: str, log: str) -> Done:

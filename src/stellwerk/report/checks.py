@@ -18,7 +18,7 @@ HEAD = ("", "check", "value", "rows", "interval", "limit", "champion")
 
 
 def checks_text(checks: tuple[CheckResult, ...], *, color: bool, width: int) -> str:
-    """A table of the checks, the failed ones explained below it, and a summary line."""
+    """A table of the checks, what failed or has no value explained below it, and a summary line."""
     if not checks:
         return "Nothing is checked here.\n"
     ink = Ink(color=color)
@@ -32,7 +32,7 @@ def checks_text(checks: tuple[CheckResult, ...], *, color: bool, width: int) -> 
 
 
 def check_lines(checks: Iterable[CheckResult], *, ink: Ink, width: int) -> list[str]:
-    """The table of the checks without columns nobody fills, then what the failed ones say."""
+    """The table of the checks without columns nobody fills, then what failed and what has no value says."""
     listed = tuple(checks)
     rows = [HEAD, *(_row(check) for check in listed)]
     used = [index for index, title in enumerate(HEAD) if not title or any(row[index] for row in rows[1:])]
@@ -41,7 +41,7 @@ def check_lines(checks: Iterable[CheckResult], *, ink: Ink, width: int) -> list[
     ]
     lines = table([[row[index] for index in used] for row in rows], width=width, head=ink.dim, styles=styles)
     for check in listed:
-        if check.detail and not check.passed:
+        if check.detail and (check.measured is None or not check.passed):
             lines += wrap(f"{check_name(check)}: {clean(check.detail)}", width=width, indent=2)
     return lines
 

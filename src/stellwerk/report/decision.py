@@ -20,6 +20,7 @@ def decision_text(decision: Decision, *, color: bool, hints: bool = True) -> str
         place = "pushed" if decision.pushed else "not pushed"
         lines = [f"{ink.green('✓')} {ink.yellow(short(decision.commit))}  {clean(decision.summary)} ({place})"]
     lines += [ink.dim(f"  {clean(path)}") for path in decision.paths]
+    lines += [f"  then {clean(words)}" for words in decision.then]
     if hints and decision.next:
         lines.append(f"Next: {clean(decision.next)}")
     return "\n".join(lines) + "\n"

@@ -24,12 +24,12 @@ def outcome_text(outcome: Outcome, *, color: bool, width: int) -> str:
 
 
 def done_line(done: Done, *, color: bool) -> str:
-    """`✓ 1a2b3c4  promote: shoe-demand v3 to production`; a refusal is followed by its details."""
+    """`✓ 1a2b3c4  promote: shoe-demand v3 to production`; details, such as why it was refused, follow."""
     ink = Ink(color=color)
     mark = ink.green("✓") if done.passed else ink.red("✗")
     commit = short(done.commit) if done.commit else NO_COMMIT
     lines = [f"{mark} {ink.yellow(commit)}  {clean(done.summary)}"]
-    if not done.passed and done.detail:
+    if done.detail:
         details = clean_lines(done.detail.strip()).split("\n")
         left_out = len(details) - DETAIL_LINES
         lines += [f"  … {left_out:,} lines before"] if left_out > 0 else []
