@@ -11,7 +11,6 @@ from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, tracking_ref
 from stellwerk.declarations.compose import Declarations, load_declarations
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.records import RecordError, decode
-from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import DeclarationsError, Finding, Severity
 from stellwerk.model.records import Release
 from stellwerk.planning.gates import Gates
@@ -118,7 +117,7 @@ class Loader:
         return {path: content.decode("utf-8", "replace") for path, content in contents.items()}
 
     def _branches(self, basis: str) -> Mapping[tuple[str, str], Release]:
-        """The releases that open promotion branches propose, by (environment, model); a fresh clone has the remote's."""
+        """The releases that open promotion branches propose, by (environment, model); in a fresh clone the remote's."""
         refs = self.reader.branches(PROMOTIONS, tracking_ref("*", f"{PROMOTIONS}**"))
         here = {ref: commit for ref, commit in refs.items() if ref.startswith(PROMOTIONS)}
         if len(here) < len(refs) and (remote := find_remote(self.reader, self.reader.head().branch)):

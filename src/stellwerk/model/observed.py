@@ -62,6 +62,7 @@ class Observed:
     metric_code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
     generated: Mapping[str, GeneratedFile] = field(default_factory=dict)
     threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tracked: frozenset[str] = frozenset()  # datasets whose own file git versions
     unreadable: tuple[tuple[str, str], ...] = ()  # (path, problem) of records that could not be read
     released: Mapping[str, frozenset[int]] = field(init=False)  # model -> the versions released anywhere
 

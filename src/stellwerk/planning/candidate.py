@@ -60,7 +60,7 @@ def _released(model: Model, observed: Observed) -> frozenset[int]:
 
 
 def _parent(versions: list[Version], parts: Mapping[str, Json], released: frozenset[int]) -> Version | None:
-    """What a new version descends from: the newest that differs in its data alone, else what is released, else the newest.
+    """What a new version descends from: the newest with other data alone, else what is released, else the newest.
 
     A refused experiment in between is no ancestor: the next retraining of what runs is a retraining.
     """

@@ -170,7 +170,12 @@ class Gates:
 
     def _soaked(self, case: Case) -> Iterator[Gate]:
         environment = case.environment
-        before = self.route.before(case.model, environment)
+        judging = (
+            item
+            for item in self.route.ancestors(case.model, environment)
+            if item.deploy or not self.policy(case, item).empty
+        )
+        before = next(judging, None)  # where nothing is checked and nothing runs, nothing soaks
         if not environment.soak or before is None:
             return
         since = self._admitted(case, before)

@@ -66,8 +66,9 @@ def observe(
         branches=branches or {},
         code=code,
         metric_code=metric_code,
-        generated=_read_generated(project, declared, cache),
+        generated=_read_generated(declared, cache),
         threshold_authors=threshold_authors or {},
+        tracked=frozenset(item.name for item in project.datasets if item.path in recorded.blobs()),
         unreadable=tuple(sorted(registry.unreadable)),
     )
 
@@ -119,7 +120,11 @@ def _read_registry(tree: Tree, reader: RecordReader) -> None:
             else:
                 paths[path] = cls
     for path, record in reader.read(tree, paths):
-        _take(registry, path.split("/"), record)
+        misplaced = _misplaced(path.split("/"), record)
+        if misplaced:
+            registry.unreadable.append((path, misplaced))
+        else:
+            _take(registry, path.split("/"), record)
 
 
 def _class_of(parts: list[str]) -> type[object] | None:
@@ -137,6 +142,28 @@ def _class_of(parts: list[str]) -> type[object] | None:
             return Incident
         case _:
             return None
+
+
+def _misplaced(parts: list[str], record: object) -> str:
+    """How a record contradicts the path it lies at, in words: a copied approval is no approval. '' where it does not.
+
+    The model's name is not compared: a renamed model keeps the records it was born with.
+    """
+    name, number = parts[-1].removesuffix(".yaml"), parts[2]
+    match record:
+        case VersionRecord():
+            fits = record.number == int(number)
+        case Verdict():
+            fits = record.version == int(number) and record.environment == name
+        case Approval():
+            fits = record.version == int(number) and record.environment == parts[4] and record.by == name
+        case Deployment():
+            fits = record.environment == name
+        case Incident():
+            fits = record.number == int(name) if name.isdigit() else False
+        case _:
+            fits = True
+    return "" if fits else "it was written for another place: version, environment or name differ from its path"
 
 
 def _take(registry: _Registry, parts: list[str], record: object) -> None:
@@ -249,18 +276,18 @@ def _has_custom(model: Model) -> bool:
     return any(":" in threshold.metric for threshold in model.thresholds)
 
 
-def _read_generated(project: Project, tree: Tree, cache: Cache) -> dict[str, GeneratedFile]:
+def _read_generated(tree: Tree, cache: Cache) -> dict[str, GeneratedFile]:
+    """The files where rendered ones belong, those of models that are no longer declared included."""
     blobs, found, missing = tree.blobs(), {}, []
-    for model in project.models:
-        for name in GENERATED:
-            path = f"models/{model.name}/{name}"
-            if path not in blobs:
-                continue
-            stored = cache.get(GENERATED_KIND, blobs[path])
-            if isinstance(stored, list):
-                found[path] = GeneratedFile(sha256=str(stored[0]), state=str(stored[1]))
-            else:
-                missing.append(path)
+    names = tuple(f"/{name}" for name in GENERATED)
+    for path in sorted(blobs):
+        if not (path.startswith("models/") and path.endswith(names) and path.count("/") == 2):  # noqa: PLR2004
+            continue
+        stored = cache.get(GENERATED_KIND, blobs[path])
+        if isinstance(stored, list):
+            found[path] = GeneratedFile(sha256=str(stored[0]), state=str(stored[1]))
+        else:
+            missing.append(path)
     for path, content in tree.read(missing).items():
         text = content.decode("utf-8", "replace").replace("\r\n", "\n")
         state = ("edited" if edited(text) else "ours") if ours(text) else "foreign"

@@ -44,10 +44,11 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
     if held:
         steps = [step for step in steps if not _deletes(step)]
     snapshots = {name for name in sorted(datasets) if name not in observed.pointers}
-    steps += [
-        Step(action=Snapshot(dataset=name), reason="it has no snapshot yet", key=f"snapshot:{name}")
-        for name in sorted(snapshots)
-    ]
+    for name in sorted(snapshots):
+        if name in observed.tracked:
+            waits.append(_tracked(datasets[name]))
+        else:
+            steps.append(Step(action=Snapshot(dataset=name), reason="it has no snapshot yet", key=f"snapshot:{name}"))
     steps += retired
     waits += held
     for model in project.models:
@@ -58,8 +59,18 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
         )
         steps += part.steps
         waits += part.waits
+    steps = _without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked})
     steps, waits = _cap_trainings(project, steps, waits, scope)
     return _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
+
+
+def _tracked(dataset: Dataset) -> Wait:
+    """Git and DVC cannot both version a file, and data that is in git stays in its history: a person must decide."""
+    return Wait(
+        kind=WaitKind.DATA,
+        reason=f"git versions {dataset.path}, so DVC cannot",
+        unblock=f"git rm --cached {dataset.path} && git commit -m 'Leave {dataset.path} to DVC' (the file stays)",
+    )
 
 
 def plan_renders(

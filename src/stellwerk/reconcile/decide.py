@@ -15,8 +15,7 @@ from stellwerk.planning.gates import Case, seconds_of
 from stellwerk.planning.plan_route import promotion_branch
 from stellwerk.reconcile.messages import message
 from stellwerk.reconcile.release import release_text
-from stellwerk.reconcile.train import incident_path
-from stellwerk.reconcile.world import State, World, release_path
+from stellwerk.reconcile.world import State, World, incident_path, release_path
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Environment, Model

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.declarations.edit import remove_key, set_value
 from stellwerk.declarations.records import dump, encode
-from stellwerk.errors import BlockedError
+from stellwerk.errors import BlockedError, StellwerkError
 from stellwerk.model.ports import DeployRequest
-from stellwerk.model.records import Deployment, Hold, Release, Rollback
+from stellwerk.model.records import Deployment, Hold, Incident, Release, Rollback
 from stellwerk.model.views import Done
 from stellwerk.planning.plan_route import promotion_branch
 from stellwerk.reconcile.messages import check_lines, message
-from stellwerk.reconcile.world import PACKAGES, State, World, release_path
+from stellwerk.reconcile.world import PACKAGES, State, World, incident_path, release_path
 
 if TYPE_CHECKING:
     from stellwerk.model.actions import Deploy, Promote, Retire, Step
     from stellwerk.model.declared import DeployTarget, Environment
 
 Lines = Callable[[str], None]
+DEPLOY_FAILED = "deploy-failed"
+EVIDENCE = 30  # lines
 
 
 def promote(world: World, state: State, step: Step, action: Promote) -> Done:
@@ -117,7 +120,11 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
             sha256=record.package.sha256,
             fallback=model.fallback,
         )
-        detail = world.target(target).deploy(request)
+        try:
+            detail = world.target(target).deploy(request)
+        except StellwerkError as error:
+            _record_failure(world, state, action, error)
+            raise
     deployment = Deployment(
         model=name,
         environment=environment.name,
@@ -132,7 +139,44 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
     old = f"v{action.previous} → " if action.previous else ""
     summary = f"deploy: {name} v{record.number} to {environment.name}"
     body = f"{environment.name}: {old}v{record.number}\n{detail}\npackage: sha256 {record.package.sha256}"
-    return _record(world, step, deployment, summary, body)
+    mended = {
+        incident_path(name, item.number): dump(replace(item, open=False)).encode()
+        for item in state.facts(model).incidents
+        if item.kind == DEPLOY_FAILED and item.open and item.environment == environment.name
+    }
+    return _record(world, step, deployment, summary, body, also=mended)
+
+
+def _record_failure(world: World, state: State, action: Deploy, error: StellwerkError) -> None:
+    """An outside effect that failed is an incident; trying again adds none while it is open."""
+    model = state.model(action.model)
+    facts = state.facts(model)
+    for item in facts.incidents:
+        if item.kind == DEPLOY_FAILED and item.open and item.version == action.version:
+            return
+    incident = Incident(
+        model=model.name,
+        number=max((item.number for item in facts.incidents), default=0) + 1,
+        kind=DEPLOY_FAILED,
+        summary=f"v{action.version} could not be deployed to {action.environment}",
+        at=world.now(),
+        actor=str(world.actor),
+        version=action.version,
+        environment=action.environment,
+        notify=model.owners.operates or model.owners.accountable,
+        evidence=tuple(error.message.splitlines()[-EVIDENCE:]),
+        run=world.actor.run,
+    )
+    text = message(
+        f"fail: deployment of {model.name} v{action.version} to {action.environment}",
+        error.message,
+        world.actor,
+        action="deploy",
+        model=model.name,
+        version=action.version,
+        environment=action.environment,
+    )
+    world.commits.commit({incident_path(model.name, incident.number): dump(incident).encode()}, text)
 
 
 def _withdraw(
@@ -162,7 +206,15 @@ def _withdraw(
     return _record(world, step, deployment, f"withdraw: {name} from {environment.name}", f"{step.reason}\n{detail}")
 
 
-def _record(world: World, step: Step, deployment: Deployment, summary: str, body: str) -> Done:
+def _record(
+    world: World,
+    step: Step,
+    deployment: Deployment,
+    summary: str,
+    body: str,
+    *,
+    also: Mapping[str, bytes] | None = None,
+) -> Done:
     path = f"registry/{deployment.model}/deployments/{deployment.environment}.yaml"
     text = message(
         summary,
@@ -173,7 +225,7 @@ def _record(world: World, step: Step, deployment: Deployment, summary: str, body
         version=deployment.version,
         environment=deployment.environment,
     )
-    commit = world.commits.commit({path: dump(deployment).encode()}, text)
+    commit = world.commits.commit({**(also or {}), path: dump(deployment).encode()}, text)
     return Done(step=step, summary=f"{summary}: {deployment.detail}" if deployment.detail else summary, commit=commit)
 
 

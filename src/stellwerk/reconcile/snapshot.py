@@ -35,7 +35,10 @@ def take_snapshot(
         rows = check_rows(fetched, dataset, state)
         put_in_place(fetched, dataset, world.root)
     before = state.observed.pointers.get(dataset.name)
+    pointer = world.root / f"{dataset.path}.dvc"
+    held = pointer.read_bytes() if pointer.exists() else None
     added = world.store.add(dataset.path)
+    _put_back(pointer, held)  # the commit brings the new one: a push that fails leaves everything as it was
     remote = data_remote(state.project, dataset)
     on_line(f"pushing to {remote or 'the default remote'}")
     world.store.push([added.pointer.md5], remote=remote)
@@ -49,6 +52,13 @@ def take_snapshot(
     summary = f"snapshot: {dataset.name}, {rows} rows"
     commit = world.commits.commit(dict(added.files), message(summary, body, world.actor, action="snapshot"))
     return summary, commit
+
+
+def _put_back(file: Path, content: bytes | None) -> None:
+    if content is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.write_bytes(content)
 
 
 def check_rows(file: Path, dataset: Dataset, state: State) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.records import decode, dump
-from stellwerk.errors import TrainingFailed
+from stellwerk.errors import StellwerkError, TrainingFailed
 from stellwerk.model.records import Incident, VersionRecord
 from stellwerk.model.views import Done
 from stellwerk.planning.candidate import Candidate, find_candidate
 from stellwerk.reconcile.check import judge_source, source_verdict
 from stellwerk.reconcile.messages import check_lines, message, number
-from stellwerk.reconcile.world import PACKAGES, State, World
+from stellwerk.reconcile.world import PACKAGES, State, World, incident_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +79,13 @@ def _record(world: World, state: State, candidate: Candidate, result: TrainingRe
         raise ValueError(model.name)
     where = f"models/{model.name}/training/report.json"
     pointer = state.observed.pointers[model.train.data]
+    if report["data"]["md5"] != pointer.md5:
+        raise StellwerkError(
+            f"the data that were read are not the snapshot: {report['data']['md5'][:8]} instead of {pointer.md5[:8]}",
+            where=pointer.path,
+            hint=f"somebody wrote through a link into DVC's cache. Were the new data meant? stellwerk snapshot "
+            f"{model.train.data} --because ...; else: rm {pointer.path} && dvc fetch && dvc checkout",
+        )
     numbers = candidate.facts.versions
     value: dict[str, Any] = {
         key: report[key]
@@ -92,7 +99,7 @@ def _record(world: World, state: State, candidate: Candidate, result: TrainingRe
         "reason": candidate.reason,
         "fingerprint": candidate.fingerprint,
         "parts": dict(candidate.parts),
-        "data": {**report["data"], "dataset": model.train.data, "path": pointer.path, "md5": pointer.md5},
+        "data": {**report["data"], "dataset": model.train.data, "path": pointer.path},
         "params": dict(model.train.params),
         "seed": model.train.seed,
         "package": {**report["package"], "md5": result.package_md5},
@@ -128,9 +135,7 @@ def _record_failure(world: World, step: Step, candidate: Candidate, summary: str
     )
     text = message(f"fail: training of {model}", summary, world.actor, action="train", model=model)
     commit = world.commits.commit({incident_path(model, number): dump(incident).encode()}, text)
-    return Done(
-        step=step, summary=f"training of {model} failed: {first}", commit=commit, passed=False, detail=log
-    )
+    return Done(step=step, summary=f"training of {model} failed: {first}", commit=commit, passed=False, detail=log)
 
 
 def _close_failures(candidate: Candidate) -> dict[str, bytes | None]:
@@ -141,8 +146,3 @@ def _close_failures(candidate: Candidate) -> dict[str, bytes | None]:
         for item in candidate.facts.incidents
         if item.kind == "training-failed" and item.open
     }
-
-
-def incident_path(model: str, number: int) -> str:
-    """Where the incident of that number is recorded."""
-    return f"registry/{model}/incidents/{number:04d}.yaml"

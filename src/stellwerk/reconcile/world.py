@@ -154,6 +154,11 @@ def data_remote(project: Project, dataset: Dataset) -> str | None:
     return None
 
 
+def incident_path(model: str, number: int) -> str:
+    """Where the incident of that number is recorded."""
+    return f"registry/{model}/incidents/{number:04d}.yaml"
+
+
 def release_path(environment: str, model: str) -> str:
     """Where the release is declared."""
     return f"environments/{environment}/{model}.yaml"

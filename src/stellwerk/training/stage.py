@@ -139,11 +139,11 @@ def _limited(around: Surroundings, timeout: float) -> Surroundings:
 
 def _data_record(stage: StageParams, snapshot: Snapshot) -> dict[str, Json]:
     first, last = _period(snapshot, stage.time)
-    record = encode(
+    return encode(
         DataRecord(
             dataset=stage.dataset,
             path=stage.data_path,
-            md5="",
+            md5=snapshot.md5,
             sha256=snapshot.sha256,
             size=snapshot.size,
             rows=len(snapshot.rows),
@@ -152,8 +152,6 @@ def _data_record(stage: StageParams, snapshot: Snapshot) -> dict[str, Json]:
             last=last,
         )
     )
-    del record["md5"]  # DVC's, which the caller knows
-    return record
 
 
 def _period(snapshot: Snapshot, time: str | None) -> tuple[str | None, str | None]:

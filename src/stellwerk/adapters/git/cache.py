@@ -37,6 +37,9 @@ class BlobCache:
     def put(self, kind: str, blob: str, value: Json) -> None:
         if blob.startswith("worktree:"):
             return  # a changed file has no stable id
+        if kind not in self._known:
+            self._known[kind] = self._load(kind)
+        self._known[kind][blob] = value
         self._used.setdefault(kind, {})[blob] = value
         self._new.add(kind)
 

@@ -215,16 +215,29 @@ class WorkTree:
         return self._links
 
     def read(self, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """The content as git has it: of unchanged files the blob where a filter (line ends, LFS) may differ."""
         blobs = self.blobs()
-        found = {}
-        for path in paths:
-            if path in blobs:
-                try:
-                    with open(os.path.join(self.reader.root, path), "rb") as file:  # noqa: PTH118, PTH123 pathlib costs 3x here
-                        found[path] = file.read()
-                except OSError:
-                    continue
-        return found
+        wanted = [path for path in paths if path in blobs]
+        found, stored = {}, []
+        for path in wanted:
+            changed = blobs[path].startswith("worktree:")
+            if self._filtered and not changed:
+                stored.append(path)
+                continue
+            try:
+                with open(os.path.join(self.reader.root, path), "rb") as file:  # noqa: PTH118, PTH123 pathlib costs 3x here
+                    found[path] = file.read()
+            except OSError:
+                if not changed:
+                    stored.append(path)  # a sparse checkout leaves files out
+        contents = read_blobs(self.reader, {blobs[path] for path in stored})
+        return {**found, **{path: contents[blobs[path]] for path in stored}}
+
+    @cached_property
+    def _filtered(self) -> bool:
+        """Whether the work tree's bytes may differ from git's."""
+        attributes = any(path.rpartition("/")[2] == ".gitattributes" for path in self.blobs())
+        return attributes or self.reader.text("config", "core.autocrlf", check=False) not in {"", "false"}
 
 
 def read_blobs(reader: GitReader, blobs: Iterable[str]) -> Mapping[str, bytes]:

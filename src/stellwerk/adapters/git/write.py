@@ -64,8 +64,6 @@ class GitWriter:
         self.move(self.ref, commit, expected=parent, message=message.splitlines()[0])
         if synced:
             self._sync(commit, changes)
-        else:
-            self._take_back(changes)
         return commit
 
     def write_commit(self, parent: str | None, changes: Changes, message: str, *more_parents: str) -> str:
@@ -239,16 +237,6 @@ class GitWriter:
                 lines.append(f"{'100755' if path in executable else '100644'} {blobs[path]}\t{path}")
         self._update_index(lines, {})
         (self.notes / NOTE).unlink(missing_ok=True)
-
-    def _take_back(self, changes: Changes) -> None:
-        """What DVC wrote into the work tree of another branch belongs to the commit only; what was ignored stays so."""
-        head = CommitTree(self.reader, self.reader.head().commit).read(changes)
-        for path, content in changes.items():
-            stays = content is None or path.endswith(".gitignore") or self._on_disk(path) != content
-            if not stays and path not in head:
-                (self.reader.root / path).unlink()
-            elif not stays and head[path] != content:
-                write_atomically(self.reader.root / path, head[path])
 
     def _update_index(self, lines: list[str], environ: Mapping[str, str]) -> None:
         if lines:
