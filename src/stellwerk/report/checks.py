@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stellwerk.report.json_text import document, plain
-from stellwerk.report.table import Style, table
+from stellwerk.report.table import Style, table, table_width
 from stellwerk.report.terminal import Ink, clean, wrap
 from stellwerk.report.words import number, plural
 
@@ -36,6 +36,8 @@ def check_lines(checks: Iterable[CheckResult], *, ink: Ink, width: int) -> list[
     listed = tuple(checks)
     rows = [HEAD, *(_row(check) for check in listed)]
     used = [index for index, title in enumerate(HEAD) if not title or any(row[index] for row in rows[1:])]
+    if table_width([[row[index] for index in used] for row in rows]) > width:
+        used = [index for index in used if HEAD[index] != "interval"]  # names and limits matter more
     styles: list[list[Style | None]] = [
         [ink.green if check.passed else ink.red, *[None] * (len(used) - 1)] for check in listed
     ]

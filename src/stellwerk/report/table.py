@@ -22,6 +22,12 @@ def fits(rows: Sequence[Sequence[str]], *, width: int) -> bool:
     return columns * NARROWEST + (columns - 1) * GAP <= width
 
 
+def table_width(rows: Sequence[Sequence[str]]) -> int:
+    """The cells that a row takes where nothing is shortened."""
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
 def column_widths(rows: Sequence[Sequence[str]], *, width: int) -> tuple[int, ...]:
     """The width of each column so that a row takes at most `width` cells; no column falls below NARROWEST."""
     widths = [max(cells(text) for text in column) for column in zip(*rows, strict=True)]
