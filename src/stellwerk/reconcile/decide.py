@@ -12,7 +12,7 @@ from stellwerk.model.records import Approval, Hold, Incident, Release, Rollback,
 from stellwerk.model.views import Decision
 from stellwerk.planning.candidate import find_candidate
 from stellwerk.planning.gates import Case, seconds_of
-from stellwerk.planning.plan_route import promotion_branch
+from stellwerk.planning.route_plan import promotion_branch
 from stellwerk.reconcile.messages import message
 from stellwerk.reconcile.release import release_text
 from stellwerk.reconcile.world import State, World, incident_path, release_path

@@ -14,7 +14,7 @@ from stellwerk.errors import BlockedError, StellwerkError
 from stellwerk.model.ports import DeployRequest
 from stellwerk.model.records import Deployment, Hold, Incident, Release, Rollback
 from stellwerk.model.views import Done
-from stellwerk.planning.plan_route import promotion_branch
+from stellwerk.planning.route_plan import promotion_branch
 from stellwerk.reconcile.messages import check_lines, message
 from stellwerk.reconcile.world import PACKAGES, State, World, incident_path, release_path
 
