@@ -54,12 +54,13 @@ def test_code_that_fails_is_recorded_once_and_not_repeated(small, refused, body,
     found = incident(small)
     assert (found["kind"], found["open"]) == ("training-failed", True)
     assert words in said
-    assert words in found["summary"] + "\n".join(found["evidence"])
+    assert words in found["summary"] + "\n".join(found.get("evidence", ()))
     assert not (small.root / "registry/demand/1").exists()
     assert small.keys() == []
     assert small.waits() == ["training"]
     assert small.repo.status() == ""
     assert "--retry" in small.repo.stellwerk("plan").stdout
+    refused(small.repo.stellwerk("reconcile"), 3, "training failed before")
     small.repo.gen({"models/demand/demand.py": CODE}, commit="repaired")
     assert small.reconcile().problems == ()
     assert small.trainings() == ["train: demand v1"]

@@ -3,6 +3,8 @@
 import pytest
 import yaml
 
+from projects import Project
+
 from stellwerk.errors import BlockedError, StellwerkError
 
 PRODUCTION = "environments/production.yaml"
@@ -212,3 +214,46 @@ def test_what_fails_to_run_in_one_environment_does_not_reach_the_next(released):
     assert "integration" in message
     assert released.running() == 2
     assert "runs in integration" in released.why("production")
+
+
+def test_a_fresh_clone_sees_the_proposal_and_makes_none(released):
+    released.repo.remote()
+    released.add(PRODUCTION, "promotion: pull-request\n")
+    released.edit("mlops.yaml", *V1)
+    released.reconcile()
+    other = Project(released.repo.clone())
+    assert (other.keys(), other.waits()) == ([], ["pull-request"])
+    assert other.reconcile().done == ()
+    assert other.repo.git("ls-remote", "origin") == released.repo.git("ls-remote", "origin")
+
+
+def test_a_branch_deleted_after_its_merge_is_not_pushed_again(released):
+    released.repo.remote()
+    released.add(PRODUCTION, "promotion: pull-request\n")
+    released.edit("mlops.yaml", *V1)
+    released.reconcile()
+    forge = released.repo.clone()
+    forge.git("merge", "--quiet", "--squash", "origin/stellwerk/promote/production/demand")
+    forge.gen({}, commit="Promote (#1)")
+    forge.git("push", "--quiet", "origin", "main", ":stellwerk/promote/production/demand")
+    assert released.reconcile().problems == ()
+    assert released.running() == 1
+    assert "promote" not in released.repo.git("ls-remote", "origin")
+    assert released.repo.git("for-each-ref", "refs/heads/stellwerk") == ""
+
+
+def test_a_proposal_that_was_merged_long_ago_does_not_stand_for_a_new_one(released):
+    released.add(PRODUCTION, "promotion: pull-request\n")
+    released.edit("mlops.yaml", *V1)
+    released.reconcile()
+    released.repo.git("merge", "--quiet", "--no-edit", BRANCH)
+    released.edit(PRODUCTION, "promotion: pull-request", "promotion: auto")
+    released.edit("mlops.yaml", *V2)
+    released.reconcile()
+    assert released.running() == 2
+    released.edit(PRODUCTION, "promotion: auto", "promotion: pull-request")
+    released.edit("mlops.yaml", *V1)
+    assert "promote:demand:production" in released.keys()
+    released.reconcile()
+    assert released.waits() == ["pull-request"]
+    assert released.repo.git("rev-parse", f"{BRANCH}~1") == released.repo.head()

@@ -83,13 +83,16 @@ def command(
 
 
 def exit_code(outcome: Outcome) -> int:
-    """1 when something failed; 3 when a gate or a person refused, or a person is asked; what only takes time is 0."""
-    from stellwerk.model.actions import WaitKind
+    """1 when something failed; 3 when a gate or a person refused, or a person is asked; what only takes time is 0.
+
+    A training that failed is 1 in the run that tried it and 3 in those that find it recorded.
+    """
+    from stellwerk.model.actions import Train, WaitKind
     from stellwerk.report.outcome import all_waits
 
-    if outcome.problems:
+    if outcome.problems or any(isinstance(done.step.action, Train) and not done.passed for done in outcome.done):
         return FAILED
-    asking = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.REJECTED, WaitKind.VERDICT}
+    asking = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.REJECTED, WaitKind.VERDICT, WaitKind.TRAINING}
     return BLOCKED if any(wait.kind in asking for wait in all_waits(outcome)) else 0
 
 
