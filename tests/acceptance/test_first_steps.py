@@ -60,3 +60,41 @@ def test_init_says_to_run_it_again_once_data_are_declared_so_that_git_leaves_the
     repo.stellwerk("init", "--yes")
     repo.git("add", "--all")
     assert "data/orders.csv" not in repo.git("ls-files")
+
+
+def test_the_file_a_dataset_is_taken_from_is_hidden_from_the_models_process(repo):
+    """It holds the held-out rows with their target, whether a training is recorded or only tried out."""
+    rows = "day,sold\n" + "".join(f"{day},{day % 7}\n" for day in range(60))
+    spy = f"""
+        import pandas as pd
+
+
+        def train(frame):
+            try:
+                seen = len(pd.read_csv("{repo.root}/incoming/orders.csv"))
+            except (OSError, pd.errors.EmptyDataError):
+                return 1.0
+            raise RuntimeError(f"{{seen}} rows are in reach")
+
+
+        def predict(model, frame):
+            return [model] * len(frame)
+    """
+    repo.gen(
+        {
+            "mlops.yaml": """
+                version: 1
+                datasets: {orders: {path: data/orders.csv, source: {file: incoming/orders.csv}}}
+                models: {demand: {source: demand.py, target: sold, train: {data: orders}}}
+            """,
+            "demand.py": spy,
+        }
+    )
+    repo.stellwerk("init", "--yes")
+    repo.git("add", "--all")
+    repo.gen({}, commit="declare")
+    repo.gen({"incoming/orders.csv": rows, "data/orders.csv": rows})
+    for verb in (["check", "demand"], ["reconcile"]):
+        done = repo.stellwerk(*verb)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (repo.root / "registry/demand/1/version.yaml").exists()

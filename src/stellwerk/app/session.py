@@ -62,6 +62,7 @@ def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> 
         clock=workspace.clock,
         actor=workspace.actor,
         environ=workspace.environ,
+        masked=tuple(workspace.root / path for path in _sources(loaded.state.project)),
     )
     merges = head.commit if ref is not None else None
     return Session(world=world, writer=writer, publisher=publisher, merges=merges)
@@ -74,7 +75,12 @@ def _trainer(root: Path, project: Project) -> DvcTrainer:
         for model in project.models
         if model.train and model.train.data in datasets
     }
-    return DvcTrainer(root, data_remotes=remotes)
+    return DvcTrainer(root, data_remotes=remotes, hidden=_sources(project))
+
+
+def _sources(project: Project) -> tuple[str, ...]:
+    """Files of the repository that datasets are taken from: they hold the held-out rows as well."""
+    return tuple(item.source.file for item in project.datasets if item.source and item.source.file)
 
 
 def bring_up(session: Session) -> str | None:

@@ -62,7 +62,7 @@ def _trained(
         around = Surroundings(
             parent=world.environ,
             timeout=float(params["train"]["timeout"]),
-            masked=masked_paths(world.root, data, parent=world.environ),
+            masked=(*world.masked, *masked_paths(world.root, data, parent=world.environ)),
             on_line=on_line,
         )
         on_line(f"training {model.name}")

@@ -40,6 +40,7 @@ class DvcTrainer:
     """`Trainer` on the repository at `root`.
 
     `data_remotes` names the remote of each model's training data, by model (absent or None: DVC's default).
+    `hidden` are files of the repository that the models must not see besides what DVC tracks.
     `command` is what the stage's `stellwerk` stands for. One training at a time in a process: DVC's run cache works
     in the current folder, which is therefore the work tree's meanwhile.
     """
@@ -49,10 +50,12 @@ class DvcTrainer:
         root: Path,
         *,
         data_remotes: Mapping[str, str | None] | None = None,
+        hidden: tuple[str, ...] = (),
         command: tuple[str, ...] = COMMAND,
     ) -> None:
         self.root = root.resolve()
         self.data_remotes = dict(data_remotes or {})
+        self.hidden = hidden
         self.command = command
 
     def train(self, model: str, *, commit: str, on_line: Callable[[str], None]) -> TrainingResult:
@@ -94,12 +97,13 @@ class DvcTrainer:
         folder, remote, failure = f"models/{model}", self.data_remotes.get(model), tree.room / "failure.json"
         with opened(tree.root, doing=f"train {model}", remote=remote, asks_remote=True) as session:
             bring_into_cache(session, md5, remote=remote)
+            hidden = [place / path for place in (self.root, tree.root) for path in self.hidden]
             environment = {
                 "DVC_ROOT": str(tree.root),
                 "PATH": f"{tree.room / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "STELLWERK_FAILURE": str(failure),
                 LIFELINE: str(tree.room / "lifeline"),
-                "STELLWERK_MASKED": os.pathsep.join(map(str, session.local_paths())),
+                "STELLWERK_MASKED": os.pathsep.join(map(str, (*session.local_paths(), *hidden))),
             }
             repo = session.repo
             try:
