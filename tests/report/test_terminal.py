@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellwerk.report.table import NARROWEST, fits, table
+from stellwerk.report.table import NARROWEST, table, table_width
 from stellwerk.report.terminal import cells, clean, clean_lines, elide, wrap
 
 text = st.text(max_size=40).map(clean)
@@ -48,9 +48,14 @@ def test_wrapping_keeps_every_word(line, width):
 
 
 @given(st.lists(st.tuples(text, text, text), min_size=1, max_size=5), st.integers(3 * NARROWEST + 4, 120))
-def test_a_table_never_exceeds_the_width_it_fits(rows, width):
-    assert fits(rows, width=width)
+def test_a_table_never_exceeds_a_width_in_which_every_column_has_its_least(rows, width):
     assert all(cells(line) <= width for line in table(rows, width=width))
+
+
+@given(st.lists(st.tuples(text, text, text), min_size=1, max_size=5))
+def test_a_table_of_its_own_width_loses_nothing(rows):
+    lines = table(rows, width=table_width(rows))
+    assert all(cell.strip() in line for row, line in zip(rows, lines, strict=True) for cell in row)
 
 
 def test_columns_are_aligned_by_cells():

@@ -285,14 +285,14 @@ ENTRY = HistoryEntry(
 
 
 def test_the_log_shows_commit_summary_day_author_and_reason():
-    assert log_text((ENTRY,), color=False) == (
+    assert log_text((ENTRY,), color=False, width=100) == (
         "1a2b3c4  promote: shoe-demand v3 to production  2026-01-31 Ada <ada@example.com>\n"
         "         because: every gate is open\n"
     )
 
 
 def test_the_long_log_shows_the_evidence_without_trailers():
-    shown = log_text((ENTRY,), color=False, bodies=True)
+    shown = log_text((ENTRY,), color=False, width=100, bodies=True)
     assert "         rmse 10.25\n" in shown
     assert "Stellwerk-Action" not in shown
 
@@ -360,19 +360,21 @@ def test_a_decision_shows_its_commit_whether_it_was_pushed_and_what_comes_next()
         paths=("registry/credit/3/approvals/production/ada.yaml",),
         next="git push, then stellwerk reconcile",
     )
-    assert decision_text(decision, color=False) == (
+    assert decision_text(decision, color=False, width=100) == (
         "✓ 1a2b3c4  approve: credit v3 for production (not pushed)\n"
         "  registry/credit/3/approvals/production/ada.yaml\n"
         "Next: git push, then stellwerk reconcile\n"
     )
-    assert "Next" not in decision_text(decision, color=False, hints=False)
+    assert "Next" not in decision_text(decision, color=False, width=100, hints=False)
     unchanged = Decision(summary="already approved", commit=None, pushed=False)
-    assert decision_text(unchanged, color=False) == "already approved (nothing changed)\n"
+    assert decision_text(unchanged, color=False, width=100) == "already approved (nothing changed)\n"
 
 
 def test_of_a_long_log_only_the_end_is_shown():
     log = "\n".join(f"line {number}" for number in range(1000))
-    shown = done_line(Done(step=TRAINED, summary="failed", commit=None, passed=False, detail=log), color=False)
+    shown = done_line(
+        Done(step=TRAINED, summary="failed", commit=None, passed=False, detail=log), color=False, width=100
+    )
     lines = shown.split("\n")
     assert lines[:2] == ["✗ ·······  failed", "  … 970 lines before"]
     assert lines[-1] == "  line 999"
@@ -412,6 +414,6 @@ def test_a_passed_check_without_a_value_says_what_it_found():
 
 def test_what_a_decision_brought_about_at_once_is_not_shown_as_the_next_thing_to_do():
     decision = Decision(summary="rollback: m v2 → v1", commit="1a2b3c4d", pushed=True, then=("deploy: m v1: runs",))
-    assert decision_text(decision, color=False) == (
+    assert decision_text(decision, color=False, width=100) == (
         "✓ 1a2b3c4  rollback: m v2 → v1 (pushed)\n  then deploy: m v1: runs\n"
     )

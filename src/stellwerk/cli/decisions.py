@@ -13,5 +13,5 @@ def answer(console: Console, decision: Decision) -> int:
     """Show what was recorded, unless `--quiet`; exit code 0."""
     from stellwerk.report.decision import decision_text
 
-    console.tell(decision_text(decision, color=console.color))
+    console.tell(decision_text(decision, color=console.color, width=console.width))
     return 0

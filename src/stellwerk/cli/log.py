@@ -19,6 +19,10 @@ def command(console: Console, /, *, model: str, limit: int, form: str, long: boo
     from stellwerk.report.history import log_json, log_text
 
     entries = console.open().log(model, limit=limit)
-    shown = log_json(entries) if form == "json" else log_text(entries, color=console.color, bodies=long)
+    shown = (
+        log_json(entries)
+        if form == "json"
+        else log_text(entries, color=console.color, width=console.width, bodies=long)
+    )
     console.show(shown)
     return 0

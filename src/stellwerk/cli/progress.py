@@ -64,7 +64,7 @@ class Progress:
         """Show one event. What went wrong, what waits and what to do about it is told at the end."""
         match event.kind:
             case "done" | "failed" if event.done is not None:
-                self.finished(done_line(event.done, color=self._console.color))
+                self.finished(done_line(event.done, color=self._console.color, width=self._console.width))
             case "start" if event.step is not None:
                 self.task(_words(event.step))
             case "failed" if event.step is not None:

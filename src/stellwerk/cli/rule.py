@@ -16,5 +16,5 @@ def command(console: Console, /, *, rule: str) -> int:
     from stellwerk.planning.rules import find_rule
     from stellwerk.report.findings import rule_text
 
-    console.show(rule_text(find_rule(rule), color=console.color))
+    console.show(rule_text(find_rule(rule), color=console.color, width=console.width))
     return 0

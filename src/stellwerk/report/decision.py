@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellwerk.report.terminal import Ink, clean
+from stellwerk.report.terminal import Ink, clean, hang, wrap
 from stellwerk.report.words import short
 
 if TYPE_CHECKING:
     from stellwerk.model.views import Decision
 
 
-def decision_text(decision: Decision, *, color: bool, hints: bool = True) -> str:
+def decision_text(decision: Decision, *, color: bool, width: int, hints: bool = True) -> str:
     """The summary with its commit, the files, and what to type next."""
     ink = Ink(color=color)
     if decision.commit is None:
         lines = [f"{clean(decision.summary)} {ink.dim('(nothing changed)')}"]
     else:
         place = "pushed" if decision.pushed else "not pushed"
-        lines = [f"{ink.green('✓')} {ink.yellow(short(decision.commit))}  {clean(decision.summary)} ({place})"]
+        first, rest = hang(f"{clean(decision.summary)} ({place})", width=width, indent=11)
+        lines = [f"{ink.green('✓')} {ink.yellow(short(decision.commit))}  {first}", *rest]
     lines += [ink.dim(f"  {clean(path)}") for path in decision.paths]
-    lines += [f"  then {clean(words)}" for words in decision.then]
+    lines += [line for words in decision.then for line in wrap(f"then {clean(words)}", width=width, indent=2)]
     if hints and decision.next:
-        lines.append(f"Next: {clean(decision.next)}")
+        lines += wrap(f"Next: {clean(decision.next)}", width=width)
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.report.json_text import document, plain
 from stellwerk.report.plan_text import summary, wait_lines
-from stellwerk.report.terminal import Ink, clean, clean_lines, wrap
+from stellwerk.report.terminal import Ink, clean, clean_lines, hang, wrap
 from stellwerk.report.words import action_words, plural, short
 
 if TYPE_CHECKING:
@@ -19,16 +19,17 @@ DETAIL_LINES = 30  # the end of a log says why it failed
 
 def outcome_text(outcome: Outcome, *, color: bool, width: int) -> str:
     """Everything: the steps done, then what `outcome_end` says."""
-    lines = [done_line(done, color=color) for done in outcome.done]
+    lines = [done_line(done, color=color, width=width) for done in outcome.done]
     return "\n".join([*lines, *([""] if lines else []), outcome_end(outcome, color=color, width=width)])
 
 
-def done_line(done: Done, *, color: bool) -> str:
+def done_line(done: Done, *, color: bool, width: int) -> str:
     """`✓ 1a2b3c4  promote: shoe-demand v3 to production`; details, such as why it was refused, follow."""
     ink = Ink(color=color)
     mark = ink.green("✓") if done.passed else ink.red("✗")
     commit = short(done.commit) if done.commit else NO_COMMIT
-    lines = [f"{mark} {ink.yellow(commit)}  {clean(done.summary)}"]
+    first, rest = hang(clean(done.summary), width=width, indent=11)
+    lines = [f"{mark} {ink.yellow(commit)}  {first}", *rest]
     if done.detail:
         details = clean_lines(done.detail.strip()).split("\n")
         left_out = len(details) - DETAIL_LINES
@@ -54,7 +55,7 @@ def outcome_end(outcome: Outcome, *, color: bool, width: int) -> str:
     if lines:
         lines.append("")
     lines += wait_lines(all_waits(outcome), ink=ink, width=width)
-    lines.append(ink.bold(outcome_summary(outcome)))
+    lines += (ink.bold(line) for line in wrap(outcome_summary(outcome), width=width))
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Snapshot
-from stellwerk.report.terminal import Ink, clean, wrap
+from stellwerk.report.terminal import Ink, clean, hang, wrap
 from stellwerk.report.words import (
     ORDER,
     action_words,
@@ -57,8 +57,8 @@ def step_lines(step: Step, *, ink: Ink, width: int, said: str = "") -> Iterator[
     """One step: its symbol and words, then its reason unless it was just `said`."""
     sign = action_words(step.action).symbol
     mark = f"{sign}{'?' if step.condition else ' '}"
-    first, *rest = wrap(step_words(step), width=width, indent=5)
-    yield f"  {_painted(sign, mark, ink)} {first[5:]}"
+    first, rest = hang(step_words(step), width=width, indent=5)
+    yield f"  {_painted(sign, mark, ink)} {first}"
     yield from rest
     if step.reason and step.reason != said:
         yield from (ink.dim(line) for line in wrap(clean(step.reason), width=width, indent=REASON_INDENT))
@@ -93,8 +93,8 @@ def wait_lines(waits: tuple[Wait, ...], *, ink: Ink, width: int) -> list[str]:
     for wait in waits:
         about = wait_subject(wait)
         words = f"{about}: {clean(wait.reason)}" if about else clean(wait.reason)
-        first, *rest = wrap(words, width=width, indent=5) or ["     "]
-        lines += [f"  {ink.yellow('! ')} {first[5:]}", *rest]
+        first, rest = hang(words, width=width, indent=5)
+        lines += [f"  {ink.yellow('! ')} {first}", *rest]
         if wait.unblock:
             lines += (ink.dim(line) for line in wrap(f"→ {clean(wait.unblock)}", width=width, indent=REASON_INDENT))
     return [*lines, ""]

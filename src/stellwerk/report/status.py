@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from stellwerk.model.views import Health, Status, StatusRow
 from stellwerk.report.json_text import document, plain
-from stellwerk.report.table import Style, fits, table
-from stellwerk.report.terminal import Ink, clean, wrap
+from stellwerk.report.table import Style, table, table_width
+from stellwerk.report.terminal import Ink, clean, elide, wrap
+from stellwerk.report.terminal import cells as measure
 from stellwerk.report.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NOTHING = "–"
+SHORTEST_NAME = 12  # cells in which a model is still recognised
 
 
 def status_text(status: Status, *, color: bool, width: int) -> str:
@@ -41,9 +43,12 @@ def _grid(status: Status, *, ink: Ink, width: int) -> list[str]:
         found = [cells.get((model, environment)) for environment in status.environments]
         rows.append([clean(model), *(_cell(row) for row in found)])
         styles.append([ink.bold, *(_style(row, ink) for row in found)])
-    if fits(rows, width=width):
-        return table(rows, width=width, head=ink.bold, styles=styles)
-    return _stacked(models, status.environments, cells, width=width)
+    longest = max(measure(row[0]) for row in rows)
+    room = longest - max(0, table_width(rows) - width)
+    if room < min(longest, SHORTEST_NAME):  # the names may be shortened, the cells say too much for that
+        return _stacked(models, status.environments, cells, width=width)
+    shown = [[elide(name, room), *others] for name, *others in rows]
+    return table(shown, width=width, head=ink.bold, styles=styles)
 
 
 def _stacked(

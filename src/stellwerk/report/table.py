@@ -16,12 +16,6 @@ def _plain(text: str) -> str:
     return text
 
 
-def fits(rows: Sequence[Sequence[str]], *, width: int) -> bool:
-    """Whether the table can be shown in `width` cells with every column at least recognisable."""
-    columns = max((len(row) for row in rows), default=0)
-    return columns * NARROWEST + (columns - 1) * GAP <= width
-
-
 def table_width(rows: Sequence[Sequence[str]]) -> int:
     """The cells that a row takes where nothing is shortened."""
     widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]

@@ -84,6 +84,12 @@ def wrap(text: str, *, width: int, indent: int = 0) -> list[str]:
     return [*lines, lead + line] if line else lines
 
 
+def hang(text: str, *, width: int, indent: int) -> tuple[str, list[str]]:
+    """The text wrapped for a place `indent` cells from the left: what stands there, and the lines below it."""
+    first, *rest = wrap(text, width=width, indent=indent) or [" " * indent]
+    return first[indent:], rest
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ink:
     """ANSI styles, or none. Colour never carries a meaning that the words do not."""

@@ -8,7 +8,7 @@ from stellwerk.report.checks import check_lines
 from stellwerk.report.json_text import document, plain
 from stellwerk.report.plan_json import step_json
 from stellwerk.report.plan_text import step_lines
-from stellwerk.report.terminal import Ink, clean, wrap
+from stellwerk.report.terminal import Ink, clean, hang, wrap
 from stellwerk.report.words import version
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ def why_text(explanations: tuple[Explanation, ...], *, color: bool, width: int) 
 
 
 def _paragraph(item: Explanation, *, ink: Ink, width: int) -> list[str]:
-    lines = [ink.bold(f"{clean(item.model)} → {clean(item.environment)}") + f": {_standing(item)}"]
+    way = f"{clean(item.model)} → {clean(item.environment)}"
+    head, below = hang(f"{way}: {_standing(item)}", width=width, indent=2)
+    lines = [head.replace(way, ink.bold(way), 1), *below]
     for condition in item.conditions:
         mark = ink.green("✓") if condition.met else ink.red("✗")
-        first, *rest = wrap(clean(condition.text), width=width, indent=4) or ["    "]
-        lines += [f"  {mark} {first[4:]}", *rest]
+        first, rest = hang(clean(condition.text), width=width, indent=4)
+        lines += [f"  {mark} {first}", *rest]
         if condition.unblock and not condition.met:
             lines += (ink.dim(line) for line in wrap(f"→ {clean(condition.unblock)}", width=width, indent=6))
     if item.verdict is not None and not item.verdict.passed:
