@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SLOW = '''\
+SLOW = """\
 import subprocess
 import time
 from pathlib import Path
@@ -24,7 +24,7 @@ def train(frame, bias=0.0):
 
 def predict(model, frame):
     return frame["x"] * 2 + model["bias"]
-'''
+"""
 
 
 def processes(word):
@@ -91,8 +91,11 @@ def test_ctrl_c_during_a_training_leaves_no_half_state(slow_training, everybody)
     assert project.trainings() == []
     assert not (project.root / "registry").exists()
     assert project.repo.status() == ""
-    assert project.keys() == ["train:demand"]
-    project.repo.gen({"models/demand/demand.py": project.repo.read("models/demand/demand.py").replace("if not", "if False and not")}, commit="quick")
+    assert project.steps() == ["train:demand"]
+    project.repo.gen(
+        {"models/demand/demand.py": project.repo.read("models/demand/demand.py").replace("if not", "if False and not")},
+        commit="quick",
+    )
     assert project.reconcile().problems == ()
     assert project.trainings() == ["train: demand v1"]
 
@@ -106,7 +109,10 @@ def test_a_killed_reconcile_is_finished_by_the_next_one(slow_training):
     process.communicate(timeout=60)
     assert wait_for(lambda: not processes(f"sleep\0{project.word}"), 20)
     assert project.trainings() == []
-    project.repo.gen({"models/demand/demand.py": project.repo.read("models/demand/demand.py").replace("if not", "if False and not")}, commit="quick")
+    project.repo.gen(
+        {"models/demand/demand.py": project.repo.read("models/demand/demand.py").replace("if not", "if False and not")},
+        commit="quick",
+    )
     assert project.reconcile().problems == ()
     assert project.trainings() == ["train: demand v1"]
     assert len(project.repo.git("worktree", "list").splitlines()) == 1
@@ -128,4 +134,4 @@ def test_ctrl_c_at_any_moment_leaves_a_state_from_which_the_next_run_goes_on(sma
     assert outcome.returncode == 0, outcome.stderr
     assert small.trainings() == ["train: demand v1"]
     assert small.repo.status() == ""
-    assert small.keys() == []
+    assert small.steps() == []

@@ -1,21 +1,24 @@
 """Remotes that are missing, read-only or full."""
 
-import os
 import shutil
 import subprocess
 
 import pytest
-
 from projects import SMALL
+
 
 def test_a_dvc_remote_that_is_missing_stops_the_snapshot_and_nothing_is_committed_for_it(small, refused):
     config = small.root / ".dvc/config"
-    small.repo.gen({".dvc/config": config.read_text().replace("../../repo.storage", "/proc/nowhere/storage")}, commit="x")
+    small.repo.gen(
+        {".dvc/config": config.read_text().replace("../../repo.storage", "/proc/nowhere/storage")}, commit="x"
+    )
     refused(small.repo.stellwerk("reconcile"), 1, "/proc/nowhere/storage")
     assert not [line for line in small.repo.log() if line.startswith(("snapshot", "train"))]
     assert small.repo.status() == ""
     assert (small.root / "data/sales.csv").exists()
-    small.repo.gen({".dvc/config": config.read_text().replace("/proc/nowhere/storage", "../../repo.storage")}, commit="y")
+    small.repo.gen(
+        {".dvc/config": config.read_text().replace("/proc/nowhere/storage", "../../repo.storage")}, commit="y"
+    )
     refused(small.repo.stellwerk("reconcile"), 0)
     assert small.trainings() == ["train: demand v1"]
 
@@ -102,4 +105,4 @@ def test_a_package_lost_from_its_remote_is_not_deployed(released, refused):
     released.edit("mlops.yaml", "bias: 2.0", "bias: 1.0")
     refused(released.repo.stellwerk("reconcile"), 1, "packages")
     assert released.running() == 2
-    assert os.path.exists(released.root / "deployed/production/demand/current/package.json")
+    assert (released.root / "deployed/production/demand/current/package.json").exists()

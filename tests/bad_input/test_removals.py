@@ -1,7 +1,6 @@
 """Declarations that lose what is still in use."""
 
 import yaml
-
 from projects import RELEASED
 
 
@@ -18,7 +17,7 @@ def test_a_model_deleted_while_in_production_is_retired_and_keeps_its_registry(r
     assert yaml.safe_load(released.repo.read("registry/demand/2/version.yaml"))["number"] == 2
     assert not (released.root / "models/demand/dvc.yaml").exists()
     assert (released.root / "models/demand/demand.py").exists()
-    assert released.keys() == []
+    assert released.steps() == []
     released.repo.gen({"mlops.yaml": text}, commit="the model again")
     assert released.reconcile().problems == ()
     assert (released.running(), len(released.trainings())) == (2, 2)

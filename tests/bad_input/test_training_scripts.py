@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from projects import CODE
 
-START = 'import os, sys, time\nfrom pathlib import Path\n\n\ndef train(frame, bias=0.0):\n'
+START = "import os, sys, time\nfrom pathlib import Path\n\n\ndef train(frame, bias=0.0):\n"
 
 
 def script(body):
-    return START + "".join(f"    {line}\n" for line in body.strip().splitlines()) + CODE[CODE.index("\n\ndef predict") :]
+    return (
+        START + "".join(f"    {line}\n" for line in body.strip().splitlines()) + CODE[CODE.index("\n\ndef predict") :]
+    )
 
 
 def alive(word):
@@ -56,7 +57,7 @@ def test_code_that_fails_is_recorded_once_and_not_repeated(small, refused, body,
     assert words in said
     assert words in found["summary"] + "\n".join(found.get("evidence", ()))
     assert not (small.root / "registry/demand/1").exists()
-    assert small.keys() == []
+    assert small.steps() == []
     assert small.waits() == ["training"]
     assert small.repo.status() == ""
     assert "--retry" in small.repo.stellwerk("plan").stdout

@@ -3,7 +3,6 @@
 import time
 
 import pytest
-
 from projects import CODE, DATA, MLOPS
 
 
@@ -59,20 +58,27 @@ def test_windows_line_ends_mean_the_same(small):
 
 
 def test_two_models_with_one_source_are_two_models(small):
-    second = MLOPS.replace("models: {demand:", "models: {supply: {source: models/demand/demand.py, target: x, train: {data: sales}}, demand:")
+    second = MLOPS.replace(
+        "models: {demand:",
+        "models: {supply: {source: models/demand/demand.py, target: x, train: {data: sales}}, demand:",
+    )
     small.repo.gen({"mlops.yaml": second}, commit="two models")
-    assert [key for key in small.keys() if key.startswith("train")] == ["train:demand", "train:supply"]
+    assert [key for key in small.steps() if key.startswith("train")] == ["train:demand", "train:supply"]
 
 
 def test_two_datasets_with_one_path_are_a_mistake(small, refused):
-    text = MLOPS.replace("{sales: {path: data/sales.csv}}", "{sales: {path: data/sales.csv}, copy: {path: data/sales.csv}}")
+    text = MLOPS.replace(
+        "{sales: {path: data/sales.csv}}", "{sales: {path: data/sales.csv}, copy: {path: data/sales.csv}}"
+    )
     small.repo.gen({"mlops.yaml": text}, commit="two datasets")
     for verb in ("validate", "plan", "reconcile"):
         refused(small.repo.stellwerk(verb), 1, "data/sales.csv", "copy")
 
 
 def test_unicode_names_reach_production(small):
-    text = MLOPS.replace("demand:", "größe-予測:").replace("{sales:", "{продажи:").replace("data: sales", "data: продажи")
+    text = (
+        MLOPS.replace("demand:", "größe-予測:").replace("{sales:", "{продажи:").replace("data: sales", "data: продажи")
+    )
     small.repo.gen({"mlops.yaml": text}, commit="unicode")
     done = small.repo.stellwerk("validate")
     if done.returncode:  # names may be restricted, in words

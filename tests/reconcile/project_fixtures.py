@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-
 from projects import RELEASED, SMALL, Project, build
 
 

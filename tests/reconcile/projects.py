@@ -102,7 +102,7 @@ class Project:
     def plan(self, **scope) -> Plan:
         return self.workspace.plan(**{"at": None, "model": None, "environment": None, **scope})
 
-    def keys(self, **scope) -> list[str]:
+    def steps(self, **scope) -> list[str]:
         """The keys of the planned steps."""
         return [step.key for step in self.plan(**scope).steps]
 

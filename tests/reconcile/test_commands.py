@@ -6,7 +6,6 @@ import sys
 
 import pytest
 import yaml
-
 from projects import DATA, Project, build
 
 SHELL = """\
@@ -71,7 +70,7 @@ def test_a_shell_script_goes_from_data_to_production(repo):
     record = yaml.safe_load(repo.read("registry/demand/1/version.yaml"))
     assert record["package"]["format"] == "command"
     assert 5 < record["metrics"]["mean_absolute_error"]["value"] < 15
-    assert project.keys() == []
+    assert project.steps() == []
 
 
 def test_a_scikit_learn_script_goes_from_data_to_production(repo):
@@ -87,7 +86,7 @@ def test_a_scikit_learn_script_goes_from_data_to_production(repo):
     assert project.running() == 1
     before = project.trainings()
     repo.gen({"model.py": SKLEARN + "\n# A comment.\n"}, commit="a comment")
-    assert [key for key in project.keys() if key.startswith("train")] == []
+    assert [key for key in project.steps() if key.startswith("train")] == []
     assert project.trainings() == before
 
 
@@ -120,7 +119,17 @@ def predict(model, frame):
 def test_two_models_that_exclude_each_other_s_packages_reach_production(repo, monkeypatch):
     """Each trains, is checked and predicts with its own scikit-learn; the record says which."""
     asked = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", "wheels", f"scikit-learn=={VERSIONS[0]}"],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            "wheels",
+            f"scikit-learn=={VERSIONS[0]}",
+        ],
         cwd=repo.root.parent,
         capture_output=True,
         text=True,
@@ -149,4 +158,4 @@ def test_two_models_that_exclude_each_other_s_packages_reach_production(repo, mo
         assert project.running(model=name) == 1
         record = yaml.safe_load(repo.read(f"registry/{name}/1/version.yaml"))
         assert record["packages"]["scikit-learn"] == version
-    assert project.keys() == []
+    assert project.steps() == []

@@ -1,97 +1,88 @@
 """The ladder from one dataset to a bank's four environments: every rung only adds keys."""
 
-from projects import CODE, DATA, build, Project
+from __future__ import annotations
 
-APPEND, NEW = "append", "new"
+from dataclasses import dataclass
+
+from projects import CODE, DATA, Project, build
+
 FIRST = {"mlops.yaml": "version: 1\ndatasets:\n  sales:\n    path: data/sales.csv\n", "data/sales.csv": DATA}
+MODEL = "models:\n  demand:\n    source: demand.py\n    target: sold\n    train:\n      data: sales\n"
+TEAMS = (
+    "teams:\n  science: {contact: s@example.com, members: [{name: ada, email: ada@example.com}]}\n"
+    "  risk: {contact: r@example.com, members: [{name: grace, email: grace@example.com}]}\n"
+)
+STAND_IN = "  made-up:\n    path: data/made-up.csv\n    classification: public\n"
+REGRESSION = "purpose: regression\nafter: integration\ndata: {allows: confidential}\n"
+PRODUCTION = "purpose: production\nafter: regression\ndata: {allows: confidential}\n"
+DEPLOY = "deploy: {target: local, path: deployed/production}\n"
 
 
-def test_a_project_climbs_from_one_dataset_to_four_environments_with_one_training(repo, monkeypatch):
-    project = build(Project(repo), FIRST)
+@dataclass
+class Climber:
+    """Adds to declarations, reconciles, and finds an empty plan; answers with the keys of what was done."""
 
-    def step(*, waits=(), **files):
-        """Commit, reconcile; afterwards the plan has no steps and only these waits."""
+    project: Project
+
+    def rung(self, **files: str) -> list[str]:
+        """Keys of files have `__` for `/`; `.yaml` is left out."""
         if files:
-            repo.gen({name: text for name, text in files.pop("files").items()}, commit="a rung")
-        outcome = project.reconcile()
+            named = {f"{name.replace('__', '/')}.yaml": text for name, text in files.items()}
+            self.project.repo.gen(named, commit="a rung")
+        outcome = self.project.reconcile()
         assert outcome.problems == ()
-        assert outcome.remaining.steps == ()
-        assert project.keys() == []
-        assert sorted(project.waits()) == sorted(waits)
+        plan = self.project.plan()
+        assert (plan.steps, plan.waits) == ((), ())
         return [done.step.key for done in outcome.done]
 
-    def more(path, text, under=None):
-        """The file with a text added: below the line `under`, else at its end."""
-        there = (repo.root / path).read_text()
-        if under is None:
-            return there + text
+    def more(self, path: str, text: str, *, under: str = "") -> str:
+        """The file with a text below the line `under`, or at its end."""
+        there = self.project.repo.read(path)
         assert under in there
-        return there.replace(under, under + text, 1)
+        return there.replace(under, under + text, 1) if under else there + text
 
-    def mlops(text, under=None, **kwargs):
-        return step(files={"mlops.yaml": more("mlops.yaml", text, under)}, **kwargs)
+    def mlops(self, text: str, *, under: str = "") -> list[str]:
+        return self.rung(mlops=self.more("mlops.yaml", text, under=under))
 
-    def environment(name, text, **kwargs):
-        return step(files={f"environments/{name}.yaml": text}, **kwargs)
+    def production(self, text: str) -> list[str]:
+        return self.rung(environments__production=self.more("environments/production.yaml", text))
 
-    assert step() == ["snapshot:sales"]
 
-    model = "models:\n  demand:\n    source: demand.py\n    target: sold\n    train:\n      data: sales\n"
-    done = step(files={"demand.py": CODE, "mlops.yaml": more("mlops.yaml", model)})
-    assert done[-1] == "train:demand"
+def test_a_project_climbs_from_one_dataset_to_four_environments_with_one_training(repo):
+    project = build(Project(repo), FIRST)
+    climb = Climber(project)
+    assert climb.rung() == ["snapshot:sales"]
+    repo.gen({"demand.py": CODE}, commit="the code")
+    assert climb.mlops(MODEL)[-1] == "train:demand"
 
-    nothing = {
-        "thresholds": mlops("    thresholds: {mae: {max: 3, min_rows: 10}}\n"),
-        "teams": mlops(
-            "teams:\n  science: {contact: s@example.com, members: [{name: ada, email: ada@example.com}]}\n"
-            "  risk: {contact: r@example.com, members: [{name: grace, email: grace@example.com}]}\n"
-        ),
-        "owners": mlops("owners: {accountable: risk, develops: science}\n"),
-        "classification": mlops("    classification: confidential\n", under="    path: data/sales.csv\n")
-        if mlops("classifications: [public, confidential]\n") == []
-        else None,
-    }
-    assert nothing == dict.fromkeys(nothing, [])
-
-    stand_in = "  made-up:\n    path: data/made-up.csv\n    classification: public\n"
-    text = more("mlops.yaml", "    stand_in: made-up\n", under="    path: data/sales.csv\n")
-    text = text.replace("models:\n", f"{stand_in}models:\n", 1)
+    assert climb.mlops("    thresholds: {mae: {max: 3, min_rows: 10}}\n") == []
+    assert climb.mlops(TEAMS) == []
+    assert climb.mlops("owners: {accountable: risk, develops: science}\n") == []
+    assert climb.mlops("classifications: [public, confidential]\n") == []
+    assert climb.mlops("    classification: confidential\n", under="    path: data/sales.csv\n") == []
     (repo.root / "data/made-up.csv").write_text(DATA.replace("7,", "8,"))
-    assert step(files={"mlops.yaml": text}) == ["snapshot:made-up"]
+    assert climb.mlops(STAND_IN, under="datasets:\n") == ["snapshot:made-up"]
+    assert climb.mlops("    stand_in: made-up\n", under="    path: data/sales.csv\n") == []
 
-    public = "data: {allows: public}\n"
-    private = "data: {allows: confidential}\n"
-    assert environment("dev", "purpose: development\n") == ["check:demand:dev"]
-    assert environment("integration", "purpose: integration\nafter: dev\n") == ["check:demand:integration"]
-    allows = "data: {allows: confidential}\n"
-    regression = f"purpose: regression\nafter: integration\n{allows}"
-    assert environment("regression", regression) == ["check:demand:regression"]
+    assert climb.rung(environments__dev="purpose: development\n") == ["check:demand:dev"]
+    assert climb.rung(environments__integration="purpose: integration\nafter: dev\n") == ["check:demand:integration"]
+    assert climb.rung(environments__regression=REGRESSION) == ["check:demand:regression"]
     for name in ("dev", "integration"):
-        assert step(files={f"environments/{name}.yaml": more(f"environments/{name}.yaml", "data: {allows: public}\n")}) == []
-    production = f"purpose: production\nafter: regression\n{allows}"
-    deploy = "deploy: {target: local, path: deployed/production}\n"
-    done = step(
-        files={
-            "environments/production.yaml": f"{production}{deploy}",
-            "environments/regression.yaml": f"{regression}clone_of: production\n",
-        }
-    )
+        text = climb.more(f"environments/{name}.yaml", "data: {allows: public}\n")
+        assert climb.rung(**{f"environments__{name}": text}) == []
+
+    clone = f"{REGRESSION}clone_of: production\n"
+    done = climb.rung(environments__production=PRODUCTION + DEPLOY, environments__regression=clone)
     assert done == ["promote:demand:production", "deploy:demand:production"]
-    assert project.running() == 1
-
-    def both(text, **kwargs):
-        paths = ("environments/production.yaml", "environments/regression.yaml")
-        return step(files={path: more(path, text) for path in paths}, **kwargs)
-
-    assert both("controls: [encrypted-at-rest]\n") == []
-    path = "environments/production.yaml"
-    assert step(files={path: more(path, "approval: {by: risk}\n")}) == []
-    assert step(files={path: more(path, "soak: 1d\n")}) == []
-    assert step(files={path: more(path, "promotion: pull-request\n")}) == []
-    assert step(files={path: more(path, "freeze: {until: 2027-01-04, reason: Christmas}\n")}) == []
-    assert step(files={path: more(path, "on_violation: rollback\n")}) == []
-    assert mlops("    risk: high\n", under="    source: demand.py\n") == []
+    controls = "controls: [encrypted-at-rest]\n"
+    both = {"environments__production": PRODUCTION + DEPLOY + controls, "environments__regression": clone + controls}
+    assert climb.rung(**both) == []
+    assert climb.production("approval: {by: risk}\n") == []
+    assert climb.production("soak: 1d\n") == []
+    assert climb.production("promotion: pull-request\n") == []
+    assert climb.production("freeze: {until: 2027-01-04, reason: Christmas}\n") == []
+    assert climb.production("on_violation: rollback\n") == []
+    assert climb.mlops("    risk: high\n", under="    source: demand.py\n") == []
 
     assert project.trainings() == ["train: demand v1"]
-    assert project.running() == 1
-    assert repo.status() == ""
+    assert (project.running(), repo.status()) == (1, "")

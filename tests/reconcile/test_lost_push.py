@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 import yaml
-
 from projects import Project
 
 from stellwerk.errors import PushLostError
@@ -55,7 +54,7 @@ def test_the_loser_of_a_push_plans_again_and_makes_no_second_version(twins):
     assert [event.text for event in said if "another run was faster" in event.text]
     assert loser.trainings() == ["train: demand v1"]
     assert loser.repo.head() == winner.repo.head() == loser.repo.git("rev-parse", "origin/main")
-    assert (loser.keys(), loser.repo.status()) == ([], "")
+    assert (loser.steps(), loser.repo.status()) == ([], "")
 
 
 def test_a_clone_that_comes_late_takes_over_what_the_first_one_did(twins):
@@ -74,7 +73,11 @@ def test_a_training_that_was_done_is_not_repeated_after_a_lost_push(twins):
     def push_a_note(event):
         if event.kind == "line":
             trained.append(event.text)
-        if event.kind == "done" and event.done.step.key == "train:demand" and "notes.txt" not in first.repo.git("ls-files"):
+        if (
+            event.kind == "done"
+            and event.done.step.key == "train:demand"
+            and "notes.txt" not in first.repo.git("ls-files")
+        ):
             first.repo.gen({"notes.txt": "hello"}, commit="a note")
             first.repo.git("push", "--quiet", "origin", "main")
 

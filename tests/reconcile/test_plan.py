@@ -28,7 +28,7 @@ def test_plan_writes_nothing_but_its_cache(small):
     for verb in (["plan"], ["plan", "--at", "HEAD"], ["status"], ["validate"], ["why", "demand"], ["log", "demand"]):
         assert small.repo.stellwerk(*verb).returncode == 0, verb
     assert files_below(small.root.parent) == before
-    assert sorted({path.parts[0] for path in (Path(p) for p in os.listdir(small.root / ".git/stellwerk"))}) == ["cache"]
+    assert [path.name for path in (small.root / ".git/stellwerk").iterdir()] == ["cache"]
 
 
 def test_plan_says_the_same_on_a_read_only_file_system(small, tmp_path):
@@ -36,7 +36,9 @@ def test_plan_says_the_same_on_a_read_only_file_system(small, tmp_path):
     shutil.rmtree(small.root / ".git/stellwerk")
     command = Path(shutil.which("true")).parent
     unshare = shutil.which("unshare")
-    mounted = f"mount --bind {small.root} {small.root} && mount -o remount,bind,ro {small.root} && ! touch {small.root}/x"
+    mounted = (
+        f"mount --bind {small.root} {small.root} && mount -o remount,bind,ro {small.root} && ! touch {small.root}/x"
+    )
     if unshare is None or os.name != "posix":
         pytest.skip("no unshare here")
     able = subprocess.run([unshare, "-rm", "sh", "-c", f"{mounted} 2>/dev/null"], capture_output=True, check=False)
@@ -46,7 +48,13 @@ def test_plan_says_the_same_on_a_read_only_file_system(small, tmp_path):
 
     stellwerk = Path(sysconfig.get_path("scripts")) / "stellwerk"
     done = subprocess.run(
-        [unshare, "-rm", "sh", "-c", f"{mounted} 2>/dev/null && cd {small.root} && exec {stellwerk} plan --format json"],
+        [
+            unshare,
+            "-rm",
+            "sh",
+            "-c",
+            f"{mounted} 2>/dev/null && cd {small.root} && exec {stellwerk} plan --format json",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -59,9 +67,9 @@ def test_plan_says_the_same_on_a_read_only_file_system(small, tmp_path):
 def test_a_plan_for_a_revision_does_not_see_the_files_here(small):
     small.reconcile()
     small.edit("mlops.yaml", "target: sold", "target: x", commit=None)
-    assert "train:demand" in small.keys()
-    assert small.keys(at="HEAD") == []
-    assert small.keys(at="HEAD~3") != []
+    assert "train:demand" in small.steps()
+    assert small.steps(at="HEAD") == []
+    assert small.steps(at="HEAD~3") != []
     done = small.repo.stellwerk("plan", "--at", "nowhere")
     assert (done.returncode, done.stdout) == (1, "")
     assert "there is no commit 'nowhere' here" in done.stderr
@@ -71,7 +79,7 @@ def test_a_plan_file_is_carried_out_exactly(small):
     done = small.repo.stellwerk("plan", "--out", "../plan.json", "--detailed-exitcode")
     assert done.returncode == 2
     text = (small.root.parent / "plan.json").read_text()
-    planned = small.keys()
+    planned = small.steps()
     outcome = small.reconcile(plan_text=text)
     rendered = [key for key in planned if key.startswith("render:")]
     assert [item.step.key for item in outcome.done] == [rendered[0], *planned[len(rendered) :]]
@@ -98,9 +106,11 @@ def test_a_plan_can_be_asked_of_one_model_or_one_environment(released):
     text = released.repo.read("mlops.yaml")
     second = text[text.index("  demand:\n") :].replace("  demand:\n", "  supply:\n").replace("bias: 2.0", "bias: 0.5")
     released.repo.gen({"mlops.yaml": text + second}, commit="another model")
-    assert {key.split(":")[1].split("/")[1] if "/" in key else key.split(":")[1] for key in released.keys()} == {"supply"}
-    assert released.keys(model="demand") == []
-    assert "train:supply" in released.keys(model="supply")
+    assert {key.split(":")[1].split("/")[1] if "/" in key else key.split(":")[1] for key in released.steps()} == {
+        "supply"
+    }
+    assert released.steps(model="demand") == []
+    assert "train:supply" in released.steps(model="supply")
     released.edit("mlops.yaml", "bias: 2.0", "bias: 1.0")
     outcome = released.reconcile(model="demand")
     assert outcome.problems == ()
@@ -114,7 +124,7 @@ def test_a_reconcile_of_one_environment_leaves_the_others(released):
     released.add("environments/integration.yaml", "deploy: {target: local, path: deployed/integration}\n")
     released.reconcile(environment="integration")
     assert released.running("integration") == 2
-    assert released.keys() == []
+    assert released.steps() == []
 
 
 def test_uncommitted_inputs_are_named_and_refused(small):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 
 import pytest
-
 from projects import Project
 
 RECORDS = "records: {ref: stellwerk/records}\n"
@@ -60,7 +58,7 @@ def test_without_a_records_ref_the_refusal_is_said_and_nothing_is_lost(protected
     assert "Traceback" not in done.stderr
     assert remote_ref(protected, "main") == main
     assert protected.trainings() == ["train: demand v1"]
-    assert protected.keys() == []
+    assert protected.steps() == []
 
 
 def test_records_land_on_their_ref_and_main_is_never_pushed(protected):
@@ -73,8 +71,8 @@ def test_records_land_on_their_ref_and_main_is_never_pushed(protected):
     assert remote_ref(protected, "stellwerk/records") == protected.repo.git("rev-parse", "stellwerk/records")
     assert protected.trainings("stellwerk/records") == ["train: demand v1"]
     assert protected.repo.status() == ""
-    assert protected.keys() == []
-    assert dict((name, number) for name, number, _ in protected.workspace.status(live=False).models) == {"demand": 1}
+    assert protected.steps() == []
+    assert {name: number for name, number, _ in protected.workspace.status(live=False).models} == {"demand": 1}
 
 
 def test_a_fresh_clone_sees_the_records_and_main_is_merged_into_them(protected):
@@ -83,19 +81,19 @@ def test_a_fresh_clone_sees_the_records_and_main_is_merged_into_them(protected):
 
     other = Project(protected.repo.clone())
     assert other.repo.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
-    assert other.keys() == []
+    assert other.steps() == []
     assert [number for _, number, _ in other.workspace.status(live=False).models] == [1]
     assert other.repo.git("for-each-ref", "--format=%(refname)", "refs/heads") == "refs/heads/main"
 
     text = other.repo.read("mlops.yaml").replace("train: {data: sales}", "train: {data: sales, params: {bias: 3.0}}")
     merge_to_main(protected, other.repo, {"mlops.yaml": text}, "a worse model")
-    assert other.keys() == ["render:models/demand/params.yaml", "train:demand"]
+    assert other.steps() == ["render:models/demand/params.yaml", "train:demand"]
     outcome = other.reconcile()
     assert outcome.problems == ()
     assert other.trainings("stellwerk/records") == ["train: demand v2", "train: demand v1"]
     assert "a worse model" in other.repo.log("stellwerk/records")
     assert remote_ref(protected, "main") == other.repo.head()
-    assert other.keys() == []
+    assert other.steps() == []
 
     assert protected.repo.log("stellwerk/records")[0] == "train: demand v1"
     protected.repo.git("pull", "--quiet", "origin", "main")
@@ -110,10 +108,10 @@ def test_a_new_snapshot_lands_on_the_records_and_leaves_main_s_files_alone(prote
     decision = protected.workspace.snapshot("sales", because="a new day", push=None)
     assert decision.pushed
     assert protected.repo.status() == ""
-    assert protected.keys() == ["train:demand"]
+    assert protected.steps() == ["train:demand"]
     assert protected.reconcile().problems == ()
     assert protected.trainings("stellwerk/records") == ["train: demand v2", "train: demand v1"]
-    assert protected.keys() == []
+    assert protected.steps() == []
 
 
 def test_two_clones_race_for_the_records(protected):
@@ -121,7 +119,7 @@ def test_two_clones_race_for_the_records(protected):
     other = Project(protected.repo.clone())
     (other.root / "data/sales.csv").write_bytes((protected.root / "data/sales.csv").read_bytes())
     (protected.root / ".dvc/cache").mkdir()
-    os.symlink(protected.root / ".dvc/cache", other.root / ".dvc/cache")
+    (other.root / ".dvc/cache").symlink_to(protected.root / ".dvc/cache")
     protected.reconcile()
     assert other.reconcile().problems == ()
     assert other.trainings("stellwerk/records") == ["train: demand v1"]

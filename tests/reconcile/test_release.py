@@ -63,7 +63,7 @@ def test_a_rollback_says_that_it_is_not_pushed(released):
 
 def test_automation_never_undoes_a_rollback(released):
     released.decide("rollback", because="orders dropped", version=None, until=None)
-    assert (released.keys(), released.waits()) == ([], ["hold"])
+    assert (released.steps(), released.waits()) == ([], ["hold"])
     released.reconcile()
     assert released.running() == 1
     incident = yaml.safe_load(released.repo.read("registry/demand/incidents/0001.yaml"))
@@ -93,7 +93,7 @@ def test_a_withdrawn_model_leaves_the_fallback_and_comes_back_by_hand(released):
     said = json.loads(released.repo.read("deployed/production/demand/withdrawn.json"))
     assert said["fallback"] == "last week's numbers"
     assert not (released.root / "deployed/production/demand/current").exists()
-    assert (released.keys(), released.waits()) == ([], ["withdrawn"])
+    assert (released.steps(), released.waits()) == ([], ["withdrawn"])
     released.reconcile()
     assert released.running() is None
     released.decide("promote", version=None)
@@ -121,7 +121,7 @@ def test_a_release_of_a_version_that_was_never_judged_is_a_mistake_or_waits(rele
         },
         commit="take the evidence away",
     )
-    assert "check:demand:regression" in released.keys()
+    assert "check:demand:regression" in released.steps()
     assert released.plan().steps[-1].condition
 
 
@@ -132,7 +132,9 @@ def test_a_command_deploys_and_its_outcome_is_recorded(released):
         'echo "told the cluster about v$STELLWERK_VERSION"\n'
     )
     released.repo.gen({"tools/deploy.sh": script}, commit="a deploy script")
-    released.edit(PRODUCTION, "{target: local, path: deployed/production}", "{target: command, command: sh tools/deploy.sh}")
+    released.edit(
+        PRODUCTION, "{target: local, path: deployed/production}", "{target: command, command: sh tools/deploy.sh}"
+    )
     released.edit("mlops.yaml", *V1)
     released.reconcile()
     assert released.repo.read("served/now") == "deploy 1"
@@ -144,7 +146,9 @@ def test_a_command_deploys_and_its_outcome_is_recorded(released):
 
 def test_a_deploy_command_that_fails_leaves_the_record_and_is_tried_again(released):
     released.repo.gen({"tools/deploy.sh": "test -e ready || { echo 'no cluster'; exit 3; }\n"}, commit="a script")
-    released.edit(PRODUCTION, "{target: local, path: deployed/production}", "{target: command, command: sh tools/deploy.sh}")
+    released.edit(
+        PRODUCTION, "{target: local, path: deployed/production}", "{target: command, command: sh tools/deploy.sh}"
+    )
     released.edit("mlops.yaml", *V1)
     ((key, message, hint),) = released.reconcile().problems
     assert key == "deploy:demand:production"
@@ -152,7 +156,7 @@ def test_a_deploy_command_that_fails_leaves_the_record_and_is_tried_again(releas
     assert hint
     assert released.running() == 2
     (released.root / "ready").touch()
-    assert released.keys() == ["deploy:demand:production"]
+    assert released.steps() == ["deploy:demand:production"]
     released.reconcile()
     assert released.running() == 1
 
@@ -163,7 +167,7 @@ def test_a_tightened_threshold_opens_an_incident_and_leaves_what_runs(released):
     assert released.running() == 2
     incident = yaml.safe_load(released.repo.read("registry/demand/incidents/0001.yaml"))
     assert (incident["kind"], incident["version"], incident["notify"]) == ("threshold-violated", 2, "risk")
-    assert released.keys() == []
+    assert released.steps() == []
     assert "verdict" in released.waits()
 
 
@@ -175,7 +179,7 @@ def test_a_tightened_threshold_takes_the_release_back_where_that_is_declared(rel
     assert released.running() == 1
     release = yaml.safe_load(released.release())
     assert (release["version"], release["rollback"]["of"]) == (1, 2)
-    assert released.keys() == []
+    assert released.steps() == []
 
 
 def test_a_rollback_that_nothing_good_is_left_for_is_said(released):
@@ -184,7 +188,7 @@ def test_a_rollback_that_nothing_good_is_left_for_is_said(released):
     for _ in range(3):
         assert released.reconcile().problems == ()
     assert released.running() == 2
-    assert released.keys() == []
+    assert released.steps() == []
     assert "verdict" in released.waits()
 
 

@@ -7,6 +7,7 @@ interrupts itself once the pipe has no writer left.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -56,11 +57,10 @@ def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
 
 
 def _watch(pipe: Path) -> None:
-    try:
+    with contextlib.suppress(FileNotFoundError):
         descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        os.read(descriptor, 1)
-    except BlockingIOError:
-        select.select([descriptor], [], [])
-    except FileNotFoundError:
-        pass
+        try:
+            os.read(descriptor, 1)  # nothing, at once, where there is no writer any more
+        except BlockingIOError:
+            select.select([descriptor], [], [])
     os.kill(os.getpid(), signal.SIGINT)

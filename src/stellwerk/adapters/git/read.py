@@ -126,7 +126,9 @@ def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
     top = probe.text("rev-parse", "--show-toplevel", check=False)
     if not top:
         raise StellwerkError(
-            "this is not a git repository", where=str(directory.absolute()), hint="stellwerk init (it makes one), or -C DIR"
+            "this is not a git repository",
+            where=str(directory.absolute()),
+            hint="stellwerk init (it makes one), or -C DIR",
         )
     return GitReader(Path(top), environ)
 
