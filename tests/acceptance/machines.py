@@ -57,6 +57,7 @@ class Transcript:
             yield
         finally:
             self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start
+            self.phase = "afterwards"
 
     def __str__(self) -> str:
         return "\n".join(
@@ -107,7 +108,14 @@ class Machine:
         """Run a process, note it, and fail with everything it printed where the exit code is another one."""
         start = time.perf_counter()
         done = subprocess.run(
-            command, cwd=cwd, env=self.environ, capture_output=True, encoding="utf-8", timeout=600, check=False
+            command,
+            cwd=cwd,
+            env=self.environ,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=600,
+            check=False,
         )
         words = said or " ".join(f'"{item}"' if " " in str(item) else str(item) for item in command)
         ran = Ran(
