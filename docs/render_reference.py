@@ -224,7 +224,10 @@ def command_sections() -> Iterator[str]:
     from stellwerk.cli.main import cli
 
     top = click.Context(cli, info_name="stellwerk")
-    yield "Options of `stellwerk` itself stand before the command: `stellwerk -C my-project plan`.\n"
+    yield (
+        "Options of `stellwerk` itself stand before the command: `stellwerk -C my-project plan`. "
+        "`--quiet` and `--no-color` are understood after it too.\n"
+    )
     yield options(cli)
     hidden = []
     for name in cli.list_commands(top):

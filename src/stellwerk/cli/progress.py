@@ -10,18 +10,19 @@ from stellwerk.report.terminal import clean
 from stellwerk.report.words import action_words, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
+    from rich.console import Console as Terminal
+    from rich.console import ConsoleOptions, RenderResult
     from rich.live import Live
-    from rich.text import Text
 
     from stellwerk.app import Event
     from stellwerk.cli.console import Console
     from stellwerk.model.actions import Step
 
 FRAMES_PER_SECOND = 8
+ECHO = 3  # cells left free behind the live line: the terminal's `^C` would wrap it, and a part of it would stay
 
 
 class Progress:
@@ -32,7 +33,7 @@ class Progress:
         self._task = ""
         self._note = ""
         self._since = 0.0
-        self._live = _live_line(console, self._line) if console.live else None
+        self._live = _live_line(console, self) if console.live else None
 
     def __enter__(self) -> Self:
         return self
@@ -76,8 +77,8 @@ class Progress:
             case _:
                 pass
 
-    def _line(self) -> Text:
-        """`⠹   12 s  shoe-demand: train a new version · epoch 3`, cut where the terminal ends."""
+    def __rich_console__(self, terminal: Terminal, options: ConsoleOptions) -> RenderResult:
+        """The live line: `⠹   12 s  shoe-demand: train a new version · epoch 3`."""
         from rich.spinner import Spinner
         from rich.text import Text
 
@@ -85,22 +86,18 @@ class Progress:
         spent = time.monotonic() - self._since
         frame = spinner.frames[int(spent * 1000 / spinner.interval) % len(spinner.frames)]
         note = f" · {self._note}" if self._note else ""
-        return Text.assemble(
-            (frame, "cyan"),
-            f"{duration(spent):>7}  {self._task}",
-            (note, "dim"),
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+        line = Text.assemble((frame, "cyan"), f"{duration(spent):>7}  {self._task}", (note, "dim"))
+        line.truncate(options.max_width - ECHO, overflow="ellipsis")
+        yield line
 
 
-def _live_line(console: Console, line: Callable[[], Text]) -> Live:
+def _live_line(console: Console, line: Progress) -> Live:
     """The last line of the terminal, drawn anew until it is stopped; it leaves nothing behind."""
     from rich.console import Console as Terminal
     from rich.live import Live
 
     terminal = Terminal(stderr=True, color_system="auto" if console.color else None)
-    return Live(console=terminal, get_renderable=line, refresh_per_second=FRAMES_PER_SECOND, transient=True)
+    return Live(line, console=terminal, refresh_per_second=FRAMES_PER_SECOND, transient=True)
 
 
 def _words(step: Step) -> str:
