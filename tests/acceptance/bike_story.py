@@ -124,7 +124,6 @@ def live(room: Path, data: Path, bucket: Any) -> Story:
             "    target: cnt\n    features: {exclude: [casual, registered]}\n",
             "Leave out what is known only afterwards",
         )
-        ada.stellwerk("check", MODEL, "regression")
     with chapter("version 1"):
         ada.stellwerk("plan")
         ada.stellwerk("reconcile", expect=3)
