@@ -5,6 +5,7 @@ a worse model by one parameter.
 """
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -157,3 +158,26 @@ def build(project: Project, files: dict[str, str]) -> Project:
     project.repo.git("add", "--all")
     project.repo.git("commit", "--quiet", "--message", "start")
     return project
+
+
+@contextmanager
+def later():
+    """The same commit made at another time is another commit."""
+    before = os.environ["GIT_COMMITTER_DATE"]
+    os.environ["GIT_COMMITTER_DATE"] = "2026-02-01T12:00:00+00:00"
+    yield
+    os.environ["GIT_COMMITTER_DATE"] = before
+
+
+def racing(loser, winner, when):
+    """Reconcile `loser`; just before it starts the step `when`, `winner` reconciles and pushes."""
+    said = []
+    winner.events.clear()
+
+    def on_event(event):
+        said.append(event)
+        if event.kind == "start" and event.step.key == when and not winner.events:
+            with later():
+                winner.reconcile()
+
+    return loser.workspace.reconcile(ReconcileRequest(), on_event), said

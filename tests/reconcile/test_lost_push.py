@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
-
 import pytest
 import yaml
-from projects import Project
+from projects import Project, racing
 
 from stellwerk.errors import PushLostError
 
@@ -21,30 +18,6 @@ def twins(small):
     (small.root / ".dvc/cache").mkdir()
     (other.root / ".dvc/cache").symlink_to(small.root / ".dvc/cache")
     return small, other
-
-
-@contextmanager
-def later():
-    """The same commit made at another time is another commit."""
-    before = os.environ["GIT_COMMITTER_DATE"]
-    os.environ["GIT_COMMITTER_DATE"] = "2026-02-01T12:00:00+00:00"
-    yield
-    os.environ["GIT_COMMITTER_DATE"] = before
-
-
-def racing(loser, winner, when):
-    """Reconcile `loser`; just before it starts the step `when`, `winner` reconciles and pushes."""
-    from stellwerk.app import ReconcileRequest
-
-    said = []
-
-    def on_event(event):
-        said.append(event)
-        if event.kind == "start" and event.step.key == when and not winner.events:
-            with later():
-                winner.reconcile()
-
-    return loser.workspace.reconcile(ReconcileRequest(), on_event), said
 
 
 def test_the_loser_of_a_push_plans_again_and_makes_no_second_version(twins):

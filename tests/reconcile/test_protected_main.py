@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from projects import Project
+from projects import Project, racing
 
 RECORDS = "records: {ref: stellwerk/records}\n"
 HOOK = """\
@@ -124,3 +124,18 @@ def test_two_clones_race_for_the_records(protected):
     assert other.reconcile().problems == ()
     assert other.trainings("stellwerk/records") == ["train: demand v1"]
     assert other.repo.git("rev-parse", "stellwerk/records") == protected.repo.git("rev-parse", "stellwerk/records")
+
+
+def test_the_loser_of_a_race_for_the_records_merges_main_anew(protected):
+    merge_to_main(protected, protected.repo, {"mlops.yaml": protected.repo.read("mlops.yaml") + RECORDS}, "records")
+    protected.reconcile()
+    other = Project(protected.repo.clone())
+    text = protected.repo.read("mlops.yaml").replace("{data: sales}", "{data: sales, params: {bias: 3.0}}")
+    merge_to_main(protected, protected.repo, {"mlops.yaml": text}, "a worse model")
+    other.repo.git("pull", "--quiet")
+    outcome, said = racing(other, protected, "train:demand")
+    assert outcome.problems == ()
+    assert [event.text for event in said if "another run was faster" in event.text]
+    assert other.trainings("stellwerk/records") == ["train: demand v2", "train: demand v1"]
+    assert other.repo.git("rev-parse", "stellwerk/records") == remote_ref(protected, "stellwerk/records")
+    assert (other.steps(), other.repo.status()) == ([], "")

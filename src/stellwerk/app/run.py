@@ -85,8 +85,16 @@ def catch_up(session: Session, *, patient: bool = False) -> str | None:
         if tip is None or reader.ancestor(tip, there):
             session.writer.reset(there, drop=tip or "")
         elif not reader.ancestor(there, tip):
-            raise _diverged(session)
+            if _own_commits(session, tip, there):
+                raise _diverged(session)
+            session.writer.reset(there, drop=tip)
     return bring_up(session)
+
+
+def _own_commits(session: Session, tip: str, there: str) -> bool:
+    """Whether the tip has commits that the remote lacks; merges of the branch into the records can be made again."""
+    branch = ["--no-merges", f"^{session.merges}"] if session.merges is not None else []
+    return bool(session.writer.reader.text("rev-list", "--max-count=1", *branch, tip, f"^{there}"))
 
 
 def _diverged(session: Session) -> PushLostError:
@@ -104,7 +112,7 @@ def _start_over(session: Session, start: str | None, lost: PushLostError) -> Non
     tip = session.writer.tip()
     if there is None or tip is None:
         raise lost
-    if start is not None and not session.writer.reader.ancestor(start, there):
+    if start is not None and _own_commits(session, start, there):
         raise PushLostError(
             f"{lost.message}, and your branch has commits of its own",
             where=lost.where,
