@@ -69,6 +69,14 @@ def _lived(live, data: Path, bucket, room: Path, config: pytest.Config) -> Itera
     (room / "transcript.txt").write_text(str(story.transcript), encoding="utf-8")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, a story is lived through by one of them."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            group = next((name for name in ("bike", "credit") if name in item.nodeid.lower()), "first steps")
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Where the time went, and where everything that was printed can be read."""
     for story in config.stash.get(STORIES, []):

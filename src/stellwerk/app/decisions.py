@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stellwerk.app.run import catch_up
+from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Deploy, Plan
 from stellwerk.model.views import Decision
 from stellwerk.planning.plan import Scope
@@ -48,10 +49,15 @@ def _deploy_now(workspace: Workspace, session: Session, model: str, environment:
         return None
 
     outcome = reconcile(session.world, load, plan, quiet)
-    words = [done.summary for done in outcome.done] + [f"failed: {message}" for _, message, _ in outcome.problems]
-    return replace(
-        decision, pushed=decision.pushed or bool(outcome.pushed), then=tuple(words) or ("nothing to deploy",)
-    )
+    for _, problem, hint in outcome.problems:
+        raise StellwerkError(
+            f"the decision stands ({decision.summary}, commit {(decision.commit or '')[:7]}), but the target did not "
+            f"follow: {problem}",
+            where=environment,
+            hint=f"{hint + '; ' if hint else ''}stellwerk reconcile tries again",
+        )
+    words = tuple(done.summary for done in outcome.done)
+    return replace(decision, pushed=decision.pushed or bool(outcome.pushed), then=words or ("nothing to deploy",))
 
 
 def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | None) -> Decision:

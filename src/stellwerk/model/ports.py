@@ -38,11 +38,12 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts: a git name and email, and the CI run, if any."""
+    """Who acts: a git name and email, the CI run, if any, and the digest of the plan that is carried out."""
 
     name: str
     email: str
     run: str | None = None
+    plan: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from stellwerk.errors import PushLostError, StellwerkError
@@ -15,6 +16,7 @@ from stellwerk.reconcile.render import render
 from stellwerk.reconcile.snapshot import take_snapshot
 from stellwerk.reconcile.train import train
 from stellwerk.reconcile.world import Event, LoadState, MakePlan, State, World
+from stellwerk.report.plan_json import plan_json
 
 OnEvent = Callable[[Event], None]
 
@@ -36,6 +38,7 @@ def reconcile(world: World, load: LoadState, plan: MakePlan, on_event: OnEvent) 
     """
     state = load(None)
     first = plan(state)
+    world = replace(world, actor=replace(world.actor, plan=plan_digest(first)))
     progress = _Progress(planned=frozenset(step.key for step in first.steps))
     on_event(Event(kind="observe", text=f"{len(first.steps)} steps planned"))
     remaining = first
@@ -56,6 +59,11 @@ def reconcile(world: World, load: LoadState, plan: MakePlan, on_event: OnEvent) 
         waits=remaining.waits,
         pushed=pushed,
     )
+
+
+def plan_digest(plan: Plan) -> str:
+    """The first 16 hex digits of the SHA-256 of the plan's JSON, as `stellwerk plan --out` writes it."""
+    return hashlib.sha256(plan_json(plan).encode()).hexdigest()[:16]
 
 
 def _next(plan: Plan, progress: _Progress) -> list[Step]:

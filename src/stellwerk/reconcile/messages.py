@@ -21,7 +21,6 @@ def message(
     model: str | None = None,
     version: int | None = None,
     environment: str | None = None,
-    plan: str | None = None,
 ) -> str:
     """The whole text of a commit message."""
     trailers = {
@@ -29,7 +28,7 @@ def message(
         "Stellwerk-Model": model,
         "Stellwerk-Version": version,
         "Stellwerk-Environment": environment,
-        "Stellwerk-Plan": plan,
+        "Stellwerk-Plan": actor.plan,
         "Stellwerk-Run": actor.run,
     }
     lines = "\n".join(f"{key}: {value}" for key, value in trailers.items() if value is not None)
