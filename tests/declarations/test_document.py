@@ -227,7 +227,9 @@ def test_a_message_is_one_printable_line_whatever_the_file_says(text):
         assert finding.message.isprintable()
 
 
-@pytest.mark.parametrize("text", ["a: [1, {b: 'c'}]\nd: |\n  e\n", "a: &x 1\nb: *x\n", "a: !t 1\n", "a: [1\n", "a: 1\na: 2\n"])
+@pytest.mark.parametrize(
+    "text", ["a: [1, {b: 'c'}]\nd: |\n  e\n", "a: &x 1\nb: *x\n", "a: !t 1\n", "a: [1\n", "a: 1\na: 2\n"]
+)
 def test_without_the_c_library_the_verdict_is_the_same(text, monkeypatch):
     with_library = read(text)
     monkeypatch.setattr(yaml, "__with_libyaml__", False)
