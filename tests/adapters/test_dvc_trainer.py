@@ -181,6 +181,12 @@ def test_a_stage_that_dies_without_words_says_what_it_last_printed(repo, runs, c
     assert not isinstance(caught.value, TrainingFailed)
 
 
+def test_a_stage_that_fails_is_told_with_its_error_and_its_hint(repo, runs, command):
+    code = "echo 'error: data/sales.csv: no column solld' >&2\necho '  → the columns are day, sold' >&2\nexit 1\n"
+    with pytest.raises(StellwerkError, match=r"data/sales\.csv: no column solld → the columns are day, sold$"):
+        DvcTrainer(repo.root, command=command).train("demand", commit=declare(repo, code=code), on_line=print)
+
+
 def test_a_killed_stage_is_a_failed_training_and_an_interrupted_one_an_interrupt(repo, runs, command):
     with pytest.raises(TrainingFailed) as caught:
         DvcTrainer(repo.root, command=command).train("demand", commit=declare(repo, code="kill -9 $$\n"), on_line=print)

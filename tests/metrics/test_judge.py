@@ -136,6 +136,13 @@ def test_too_few_rows_fail_with_words():
     assert (result.passed, result.detail) == (False, "400 rows, at least 500 are needed to judge")
 
 
+def test_rows_that_the_champion_was_trained_on_explain_why_too_few_are_left():
+    limit = Threshold(metric="mae", max=100, min_rows=500)
+    (result,) = judge((limit,), forecast(), None, frame=FRAME, seed=0, excluded=130)
+    assert not result.passed
+    assert result.detail.startswith("400 rows, at least 500 are needed to judge (130 held-out rows were left out")
+
+
 @pytest.mark.parametrize("metric", ["roc_auc", "accuracy", "nonsense", "own:metric", "mape"])
 def test_a_metric_without_a_value_fails(metric):
     truth = np.zeros(ROWS)

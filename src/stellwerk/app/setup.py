@@ -29,11 +29,13 @@ def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tup
         made += _write_schemas(root)
     made += _ignore(root, {"": list(IGNORED)})
     made += _ignore(root, _data_to_ignore(root))
-    if "mlops.yaml" in made:
+    if "mlops.yaml" in made and not _data_to_ignore(root):
         step = (
             "declare a dataset and a model in mlops.yaml, then: "
             "stellwerk init && git add -A && git commit -m 'Start' && stellwerk plan"
         )
+    elif "mlops.yaml" in made:
+        step = "read mlops.yaml, declare a model there, then: git add -A && git commit -m 'Start' && stellwerk plan"
     elif made:
         step = "git add -A && git commit -m 'Set up stellwerk' && stellwerk plan"
     else:

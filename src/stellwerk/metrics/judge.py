@@ -76,14 +76,23 @@ def judge(
     seed: int,
     min_group: int = 10,
     resamples: int = RESAMPLES,
+    excluded: int = 0,
 ) -> tuple[CheckResult, ...]:
     """One result per limit and group of rows, in the order declared; `frame` has the evaluation rows with every column.
 
-    `champion` None: nothing to compare with, so `max_worsening` passes and says so.
+    `champion` None: nothing to compare with, so `max_worsening` passes and says so. `excluded` held-out rows are not in
+    `frame`, because the champion was trained on them; it explains why too few are left.
     """
     results: list[CheckResult] = []
     for threshold in thresholds:
-        bench = _Bench(threshold=threshold, challenger=challenger, champion=champion, seed=seed, resamples=resamples)
+        bench = _Bench(
+            threshold=threshold,
+            challenger=challenger,
+            champion=champion,
+            seed=seed,
+            resamples=resamples,
+            excluded=excluded,
+        )
         for group in _groups(threshold, frame, min_group):
             if isinstance(group, CheckResult):
                 results.append(group)
@@ -119,12 +128,15 @@ class _Bench:
     champion: Evaluated | None
     seed: int
     resamples: int
+    excluded: int
 
     def judge(self, group: _Group) -> Iterator[CheckResult]:
         threshold = self.threshold
         result = CheckResult(name=_name(threshold), passed=False, slice=group.label)
         if group.rows < threshold.min_rows:
             words = f"{group.rows} rows, at least {threshold.min_rows} are needed to judge"
+            if self.excluded:
+                words += f" ({self.excluded} held-out rows were left out, the champion was trained on them)"
             yield replace(result, detail=words, limit=f"at least {threshold.min_rows} rows")
             return
         reading = self._read(self.challenger, group)

@@ -198,7 +198,15 @@ def _judge(
         challenger = _with_custom(request, request.challenger, challenger, chosen, around)
         if champion is not None and request.champion is not None:
             champion = _with_custom(request, request.champion, champion, chosen, around)
-    return judge(thresholds, challenger, champion, frame=chosen.types, seed=seed, min_group=least)
+    return judge(
+        thresholds,
+        challenger,
+        champion,
+        frame=chosen.types,
+        seed=seed,
+        min_group=least,
+        excluded=chosen.excluded,
+    )
 
 
 def _evaluated(contender: Contender, chosen: _Rows, predictions: Predictions) -> Evaluated:

@@ -158,10 +158,17 @@ def _failed(error: Exception, folder: str, failure: Path, lines: Lines) -> BaseE
     if code in KILLED:
         return TrainingFailed("the training was killed from outside", kind="killed", log=log, where=folder)
     return StellwerkError(
-        f"the stage of {folder} failed: {lines.last[-1] if lines.last else describe(cause)}",
+        f"the stage of {folder} failed: {_last_error(lines) or describe(cause)}",
         where=folder,
         hint=f"see what `dvc repro` says in {folder}",
     )
+
+
+def _last_error(lines: Lines) -> str:
+    """The error that the stage printed last, with the hints below it; else its last line."""
+    last = list(lines.last)
+    start = max((at for at, line in enumerate(last) if line.startswith("error: ")), default=len(last) - 1)
+    return " ".join(line.strip() for line in last[start:]).removeprefix("error: ") if last else ""
 
 
 def _said(failure: Path) -> dict[str, Any]:
