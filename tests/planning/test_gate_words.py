@@ -35,8 +35,8 @@ def refused(*checks):
 )
 def test_a_wait_names_two_failed_checks_and_counts_the_others(failed, words):
     (wait,) = plan(*refused(PASSED, *[FAILED] * failed, PASSED)).waits
-    assert wait.reason == f"failed in integration: {words}"
-    assert "stellwerk why churn integration" in wait.unblock
+    assert wait.reason == f"failed: {words}"
+    assert "registry/churn/1/verdicts/integration.yaml" in wait.unblock
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_failed_check_blocks_every_environment_after_it_and_says_which_check()
     assert settled.rest.steps == ()
     (wait,) = settled.rest.waits
     assert (wait.kind, wait.environment, wait.version) == (WaitKind.VERDICT, "integration", 1)
-    assert wait.reason == "failed in integration: accuracy: 0.5 is below 0.8"
+    assert wait.reason == "failed: accuracy: 0.5 is below 0.8"
     assert "check:churn:regression" not in settled.done
 
 

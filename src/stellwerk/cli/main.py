@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -94,6 +95,7 @@ def cli(ctx: click.Context, /, *, directory: str, quiet: bool, no_color: bool) -
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends as an interrupted one
     gc.set_threshold(100_000, 50, 50)  # a plan makes many objects that live to its end: a sixth of its time
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape, never a traceback.

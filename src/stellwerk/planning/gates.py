@@ -136,11 +136,13 @@ class Gates:
         failed = [check for check in verdict.checks if not check.passed]
         words = "; ".join(check_words(check) for check in failed[:NAMED])
         more = f"; and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+        where = "" if name == case.environment.name else f" in {name}"
+        evidence = f"registry/{case.model.name}/{case.number}/verdicts/{name}.yaml"
         return Gate(
             kind=WaitKind.VERDICT,
             met=False,
-            text=f"failed in {name}: {words}{more}",
-            unblock=f"change the data, the code or the threshold; see stellwerk why {case.model.name} {name}",
+            text=f"failed{where}: {words}{more}",
+            unblock=f"change the data, the code or the threshold; the evidence is {evidence}",
         )
 
     def _once_passed(self, case: Case) -> Gate:
