@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
-import stat
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from stellwerk.adapters.folders import digest_folder, plain_files
 from stellwerk.errors import StellwerkError
 from stellwerk.training.contract import Contract
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTRACT = "package.json"
 CODE = "code"
@@ -30,22 +31,10 @@ class PackageDigest:
 
 
 def package_digest(folder: Path) -> PackageDigest:
-    """The SHA-256 over `<sha256 of file>  <path>` lines, sorted by path. Links and devices are refused."""
-    lines = []
-    size = 0
-    for path in _files(folder):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-                size += len(chunk)
-        lines.append((path.relative_to(folder).as_posix(), digest.hexdigest()))
-    text = "".join(f"{digest}  {path}\n" for path, digest in sorted(lines))
+    """The digest of the package's files and the format its contract names. Links and devices are refused."""
+    digest = digest_folder(folder)
     return PackageDigest(
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
-        size=size,
-        files=len(lines),
-        format=read_contract(folder).format,
+        sha256=digest.sha256, size=digest.size, files=digest.files, format=read_contract(folder).format
     )
 
 
@@ -80,10 +69,10 @@ def write_package(folder: Path, contract: Contract, *, root: Path, model: Path) 
     if contract.code.requirements is not None:
         shutil.copyfile(root / contract.code.requirements, folder / REQUIREMENTS)
     if contract.format == "command":
-        _files(model)
+        plain_files(model)
         shutil.copytree(model, folder / MODEL, copy_function=shutil.copy)
         return
-    for file in _files(model):
+    for file in plain_files(model):
         shutil.copyfile(file, folder / file.name)
 
 
@@ -97,18 +86,3 @@ def copy_code(root: Path, files: tuple[str, ...], target: Path) -> None:
             shutil.copy(root / name, destination)
         except FileNotFoundError as error:
             raise StellwerkError("a file of the model's code is missing", where=name, hint="restore it") from error
-
-
-def _files(folder: Path) -> list[Path]:
-    """Every file below; an error for what is neither a file nor a folder: it would be read from somewhere else."""
-    found = []
-    for parent, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = Path(parent, name)
-            mode = path.lstat().st_mode
-            if stat.S_ISREG(mode):
-                found.append(path)
-            elif not stat.S_ISDIR(mode):
-                message = f"{path.relative_to(folder).as_posix()} is a link or a device; a package holds plain files"
-                raise StellwerkError(message, where=str(folder))
-    return found

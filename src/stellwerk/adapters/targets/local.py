@@ -6,12 +6,12 @@ Whoever serves reads `current` once and keeps the folder it led to. Older versio
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from typing import TYPE_CHECKING
 
+from stellwerk.adapters.folders import digest_folder
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import DeployRequest
 
 KEPT = 5
-CHUNK = 1 << 20
 
 
 class LocalTarget:
@@ -47,7 +46,7 @@ class LocalTarget:
     def running(self, request: DeployRequest) -> str | None:
         """The digest of the files that `current` leads to, computed now; None where there is no `current`."""
         current = self._place(request) / "current"
-        return folder_digest(current.resolve()) if current.is_dir() else None
+        return digest_folder(current.resolve()).sha256 if current.is_dir() else None
 
     def _place(self, request: DeployRequest) -> Path:
         if request.target.path is None:
@@ -63,7 +62,7 @@ class LocalTarget:
             raise StellwerkError(f"there is no package of {request.model} to deploy", where=request.environment)
         name = f"versions/{request.sha256[:16]}"
         unpacked, before = place / name, self.running(request)
-        if not unpacked.is_dir() or folder_digest(unpacked) != request.sha256:
+        if not unpacked.is_dir() or digest_folder(unpacked).sha256 != request.sha256:
             _unpack(request.package, unpacked, request.sha256)
         os.utime(unpacked)
         _link(place / "current", name)
@@ -83,32 +82,13 @@ class LocalTarget:
         return f"withdrawn; fallback: {request.fallback or 'none declared'}"
 
 
-def folder_digest(folder: Path) -> str:
-    """The SHA-256 that `model.records.PackageRecord` defines: over `<sha256>  <path>` lines, sorted by path."""
-    lines = []
-    for path in folder.rglob("*"):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise StellwerkError("a package holds files only, no links", where=str(path), hint="do not load it")
-        if path.is_file():
-            lines.append((path.relative_to(folder).as_posix(), _file_digest(path)))
-    return hashlib.sha256("".join(f"{digest}  {path}\n" for path, digest in sorted(lines)).encode()).hexdigest()
-
-
-def _file_digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _unpack(package: Path, target: Path, sha256: str) -> None:
     """Copy beside, prove the copy, then rename: a half-written version never has its name."""
     fresh = target.with_name(f".{target.name}-{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         shutil.copytree(package, fresh, symlinks=True)
-        found = folder_digest(fresh)
+        found = digest_folder(fresh).sha256
         if found != sha256:
             raise StellwerkError(
                 f"the package is not the recorded one: expected {sha256}, found {found}",
