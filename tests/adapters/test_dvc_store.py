@@ -204,6 +204,18 @@ def test_a_damaged_remote_is_an_error_and_leaves_nothing(repo, store, storage):
     assert not list((repo.root / ".dvc/cache/files/md5").rglob(name[2:]))
 
 
+def test_a_clone_that_does_not_reach_the_storage_folder_is_told_how_to_move_it(repo, store, storage):
+    repo.gen({"data/sales.csv": ROWS})
+    name = store.add("data/sales.csv").pointer.md5
+    store.push([name], remote=None)
+    emptied(store)
+    storage.rename(storage.with_name("elsewhere"))
+    with pytest.raises(StellwerkError, match="that folder is not on this machine") as caught:
+        store.fetch(name, repo.root / "back.csv", remote=None)
+    assert str(storage) in caught.value.where
+    assert "dvc remote modify" in caught.value.hint
+
+
 def test_pushing_what_nobody_has_is_an_error_that_names_the_remote(store, storage):
     with pytest.raises(StellwerkError, match="neither in the cache nor in the remote") as caught:
         store.push(["0" * 32], remote="storage")

@@ -29,6 +29,12 @@ class Session:
         """The error for objects that are not where they were to be copied to, whatever the copying said."""
         if failures and not isinstance(failures[0], FileNotFoundError):
             return _in_words(failures[0], self, doing=doing, remote=remote, asks_remote=True, urls=())
+        if (folder := self.local_folder(remote)) is not None and not folder.is_dir():
+            return StellwerkError(
+                f"cannot {doing}: that folder is not on this machine",
+                where=self.place(remote),
+                hint="put it where every clone reaches it, then: `dvc remote modify storage url PATH-OR-URL`",
+            )
         return StellwerkError(
             f"cannot {doing}: the content is not there, or damaged",
             where=self.place(remote),
@@ -45,14 +51,19 @@ class Session:
 
     def local_paths(self) -> tuple[Path, ...]:
         """The cache and the folders of local remotes."""
+        folders = {self.local_folder(name) for name in self.repo.config["remote"]}
+        return tuple(sorted({Path(self.repo.cache.local_cache_dir), *(folder for folder in folders if folder)}))
+
+    def local_folder(self, remote: str | None) -> Path | None:
+        """The folder of that remote, or of the default one; None where it is elsewhere or not known."""
         from dvc.fs import get_fs_config
 
         config = self.repo.config
-        urls = [
-            str(get_fs_config(config, name=name).get("url", "")).removeprefix("file://") for name in config["remote"]
-        ]
-        local = {Path(url) for url in urls if url and "://" not in url}
-        return tuple(sorted({Path(self.repo.cache.local_cache_dir), *local}))
+        name = remote or config["core"].get("remote")
+        if not name or name.lower() not in config["remote"]:
+            return None
+        url = str(get_fs_config(config, name=name.lower()).get("url", "")).removeprefix("file://")
+        return Path(url) if url and "://" not in url else None
 
 
 @contextmanager
