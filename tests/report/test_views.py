@@ -92,6 +92,15 @@ STATUS = Status(
 )
 
 
+def test_status_says_what_keeps_a_model_from_a_new_version_beside_what_waits_in_environments():
+    failed = dataclasses.replace(STATUS, models=(("shoe-demand", None, "training failed before: no luck"),))
+    told = status_text(failed, color=False, width=80).split("Waiting\n")[1].splitlines()
+    assert told[:2] == [
+        "  ! shoe-demand: training failed before: no luck",
+        "  ! shoe-demand in production: regression refuses v3",
+    ]
+
+
 def test_status_is_a_table_of_models_and_environments_with_words_for_every_state():
     assert status_text(STATUS, color=False, width=80) == (
         "As of 1a2b3c4\n"

@@ -175,7 +175,8 @@ def hold(world: World, state: State, subject: Subject, *, because: str, until: s
         held = Hold(because=because, by=world.actor.name, until=until)
         changed = Release(version=release.version, hold=held, rollback=release.rollback, withdrawn=release.withdrawn)
         summary = f"hold: {name} v{release.version} in {environment}" + (f" until {until}" if until else "")
-    return _set_release(world, state, subject, changed, summary=summary, because=because, action="hold")
+    done = _set_release(world, state, subject, changed, summary=summary, because=because, action="hold")
+    return replace(done, next="stellwerk plan") if end else done
 
 
 def rollback(
@@ -286,7 +287,7 @@ def _set_release(
         changes[incident_path(name, incident.number)] = dump(incident).encode()
     text = message(
         summary,
-        f"because: {because}\nby: {world.actor}",
+        f"because: {because}\nby: {world.actor}" if because else f"by: {world.actor}",
         world.actor,
         action=action,
         model=name,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NOTHING = "–"
+SETTLED = frozenset({"", "current", "declares no training"})  # notes on a model that nothing has to be done about
 SHORTEST_NAME = 12  # cells in which a model is still recognised
 
 
@@ -26,7 +27,7 @@ def status_text(status: Status, *, color: bool, width: int) -> str:
         return "\n".join([*lines, "Nothing is declared yet."]) + "\n"
     if status.environments and status.rows:
         lines += [*_grid(status, ink=ink, width=width), ""]
-        lines += _details(status.rows, ink=ink, width=width)
+        lines += _details(status, ink=ink, width=width)
     elif status.models:
         lines += [*_models(status, ink=ink, width=width), ""]
     if status.datasets:
@@ -110,13 +111,11 @@ def _style(row: StatusRow | None, ink: Ink) -> Style | None:
             return None
 
 
-def _details(rows: tuple[StatusRow, ...], *, ink: Ink, width: int) -> list[str]:
-    waits = [
-        line
-        for row in rows
-        for wait in row.waits
-        for line in wrap(f"! {clean(row.model)} in {clean(row.environment)}: {clean(wait)}", width=width, indent=2)
-    ]
+def _details(status: Status, *, ink: Ink, width: int) -> list[str]:
+    rows = status.rows
+    said = [(clean(model), note) for model, _, note in status.models if note not in SETTLED]
+    said += [(f"{clean(row.model)} in {clean(row.environment)}", wait) for row in rows for wait in row.waits]
+    waits = [line for what, words in said for line in wrap(f"! {what}: {clean(words)}", width=width, indent=2)]
     live = [
         line
         for row in rows
