@@ -231,7 +231,7 @@ def version(number, reason):
         seed=0,
         metrics={},
         package=PackageRecord(md5="m.dir", sha256="s", size=1, files=1, format="joblib"),
-        parent=None,
+        parent=number - 1 or None,
         python="3.12",
         packages={},
         isolation="namespace",
@@ -275,6 +275,11 @@ def test_a_diff_goes_part_by_part_from_old_to_new_and_ends_with_the_code():
         "-depth = 3\\x1b[2J\n"
         "+depth = 4\n"
     )
+
+
+def test_a_diff_leaves_out_a_reason_that_compares_with_another_version():
+    told = diff_text(dataclasses.replace(DIFF, left=version(1, "first")), color=False, width=100)
+    assert told.startswith("shoe-demand v1 → v3\n\ndata\n")
 
 
 def test_diff_json_is_valid(assert_valid):

@@ -23,7 +23,10 @@ def diff_text(diff: VersionDiff, *, color: bool, width: int) -> str:
     """The changes part by part as `name  old → new`, then the code's own diff."""
     ink = Ink(color=color)
     name = clean(diff.model)
-    lines = [ink.bold(f"{name} v{diff.left.number} → v{diff.right.number}"), f"  {clean(diff.right.reason)}", ""]
+    lines = [ink.bold(f"{name} v{diff.left.number} → v{diff.right.number}")]
+    if diff.right.parent == diff.left.number:  # the recorded reason compares with the parent
+        lines.append(f"  {clean(diff.right.reason)}")
+    lines.append("")
     for part in PARTS:
         changes = [change for change in diff.changes if _part(change) == part]
         if changes:
