@@ -68,6 +68,8 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
         "PYTHONDONTWRITEBYTECODE": "1",
     }.items():
         monkeypatch.setenv(name, str(value))
+    scripts = sysconfig.get_path("scripts")  # `dvc` and `stellwerk` are found as in an activated environment
+    monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
     (home / ".gitconfig").write_text("[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n")
     time.tzset()
     return home
