@@ -308,3 +308,9 @@ def test_datasets_stand_before_the_models_that_need_them():
         "\n"
         "Plan: 1 to snapshot, 1 to train.\n"
     )
+
+
+def test_a_plan_of_uncommitted_files_says_to_commit_them_first():
+    plan = Plan(basis="1", steps=(Step(action=Train(model="m", fingerprint="f"), reason="new", key="train:m"),))
+    shown = plan_text(plan, color=False, width=200, uncommitted=("a.py", "b.py", "mlops.yaml"))
+    assert "Next: commit a.py, b.py and 1 more; then stellwerk reconcile does exactly this." in shown

@@ -93,16 +93,20 @@ def bring_up(session: Session) -> str | None:
     return session.writer.tip()
 
 
-def refuse_uncommitted(workspace: Workspace, loaded: Loaded) -> None:
-    """Reconcile works on commits: uncommitted changes of what it reads are an error that names them."""
+def uncommitted_inputs(workspace: Workspace, loaded: Loaded) -> tuple[str, ...]:
+    """The files that a reconcile reads and whose changes are not committed, sorted."""
     from stellwerk.adapters.git.read import changed_paths
 
-    changed = changed_paths(workspace.reader)
     inputs = set(loaded.declarations.files)
     inputs |= {file.path for files in loaded.state.observed.code.values() for file in files}
     inputs |= {pointer.place for pointer in loaded.state.observed.pointers.values()}
     inputs |= {f"environments/{environment}/{model}.yaml" for environment, model in loaded.state.observed.releases}
-    dirty = sorted(inputs & changed)
+    return tuple(sorted(inputs & changed_paths(workspace.reader)))
+
+
+def refuse_uncommitted(workspace: Workspace, loaded: Loaded) -> None:
+    """Reconcile works on commits: uncommitted changes of what it reads are an error that names them."""
+    dirty = uncommitted_inputs(workspace, loaded)
     if dirty:
         named = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")  # noqa: PLR2004
         raise StellwerkError(

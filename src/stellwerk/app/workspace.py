@@ -112,6 +112,12 @@ class Workspace:
         self.cache.flush()
         return plan
 
+    def uncommitted(self) -> tuple[str, ...]:
+        """The files of the project, as it lies here, that a reconcile would ask to commit first."""
+        from stellwerk.app.session import uncommitted_inputs
+
+        return uncommitted_inputs(self, self._observe())
+
     def plan_of(self, state: State, scope: Scope) -> Plan:
         """The plan of a state. Raises StellwerkError where the scope names what is not declared."""
         if scope.model is not None and scope.model not in {name for _, name in state.observed.releases}:

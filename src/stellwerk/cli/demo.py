@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(console: Console, /, *, directory: str) -> int:
     """Live through a project's first releases.
 
-    Makes the shoe project in DIR with git and DVC remotes of its own; takes less than a minute.
+    Makes the shoe project in DIR with git and DVC remotes of its own; takes about a minute.
     """
     from stellwerk.demo.story import demo
 

@@ -40,7 +40,8 @@ def command(
     confirm_removals: int | None,
 ) -> int:
     """Show what reconcile would do and why; change nothing."""
-    plan = console.open().plan(
+    workspace = console.open()
+    plan = workspace.plan(
         at=at,
         model=model,
         environment=environment,
@@ -63,5 +64,10 @@ def command(
         case _:
             from stellwerk.report.plan_text import plan_text
 
-            console.show(plan_text(plan, color=console.color, width=console.width, hints=not console.quiet))
+            uncommitted = workspace.uncommitted() if plan.steps and at is None else ()
+            console.show(
+                plan_text(
+                    plan, color=console.color, width=console.width, hints=not console.quiet, uncommitted=uncommitted
+                )
+            )
     return CHANGES if detailed_exitcode and plan.steps else 0

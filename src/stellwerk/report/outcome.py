@@ -70,7 +70,7 @@ def outcome_summary(outcome: Outcome) -> str:
     if outcome.problems:
         parts.append(f"{len(outcome.problems)} failed")
     if not outcome.done and not outcome.problems and not outcome.remaining.steps:
-        parts = ["Nothing to do: what is declared is what is there"]
+        parts = ["Nothing to do" if all_waits(outcome) else "Nothing to do: what is declared is what is there"]
     waits = len(all_waits(outcome))
     if waits:
         parts.append(f"{waits} waiting")

@@ -22,15 +22,21 @@ if TYPE_CHECKING:
 REASON_INDENT = 7
 
 
-def plan_text(plan: Plan, *, color: bool, width: int, hints: bool = True) -> str:
-    """The plan, grouped by model or dataset in the plan's order. `hints` adds what to type next."""
+def plan_text(plan: Plan, *, color: bool, width: int, hints: bool = True, uncommitted: tuple[str, ...] = ()) -> str:
+    """The plan, grouped by model or dataset in the plan's order.
+
+    `hints` adds what to type next; `uncommitted` are the files of it that must be committed first.
+    """
     ink = Ink(color=color)
     lines: list[str] = []
     for name, steps in by_subject(plan.steps):
         lines += [ink.bold(name), *_step_lines(steps, ink=ink, width=width), ""]
     lines += wait_lines(plan.waits, ink=ink, width=width)
     lines += [ink.bold(line) for line in wrap(summary(plan), width=width)]
-    if hints and plan.steps:
+    if hints and plan.steps and uncommitted:
+        named = ", ".join(uncommitted[:2]) + (f" and {len(uncommitted) - 2} more" if uncommitted[2:] else "")
+        lines += wrap(f"Next: commit {named}; then stellwerk reconcile does exactly this.", width=width)
+    elif hints and plan.steps:
         lines.append(f"Next: {ink.cyan('stellwerk reconcile')} does exactly this.")
     return "\n".join(lines) + "\n"
 
