@@ -69,6 +69,7 @@ def _lived(live, data: Path, bucket, room: Path, config: pytest.Config) -> Itera
     (room / "transcript.txt").write_text(str(story.transcript), encoding="utf-8")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, a story is lived through by one of them."""
     for item in items:

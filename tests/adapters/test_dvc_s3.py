@@ -20,7 +20,7 @@ pytest.importorskip("moto.server", reason="needs moto[server]")
 
 @pytest.fixture
 def s3(monkeypatch):
-    """A server with an empty bucket `lake`; yields its address."""
+    """A server with an empty bucket `pond`; yields its address."""
     import boto3
     from moto.server import ThreadedMotoServer
 
@@ -36,20 +36,21 @@ def s3(monkeypatch):
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     client = boto3.client("s3", endpoint_url=address)
-    client.create_bucket(Bucket="lake")
+    others = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}  # servers of one process share all
+    client.create_bucket(Bucket="pond")
     try:
         yield client
     finally:
-        for bucket in client.list_buckets()["Buckets"]:
-            for item in client.list_objects_v2(Bucket=bucket["Name"]).get("Contents", ()):
-                client.delete_object(Bucket=bucket["Name"], Key=item["Key"])
-            client.delete_bucket(Bucket=bucket["Name"])
+        for name in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]} - others:
+            for item in client.list_objects_v2(Bucket=name).get("Contents", ()):
+                client.delete_object(Bucket=name, Key=item["Key"])
+            client.delete_bucket(Bucket=name)
         server.stop()
 
 
 @pytest.fixture
 def store(repo, s3) -> DvcStore:
-    init_dvc(repo.root, storage_url="s3://lake/storage")
+    init_dvc(repo.root, storage_url="s3://pond/storage")
     configure(repo, "remote.storage.endpointurl", s3.meta.endpoint_url)
     files = {name: repo.read(name) for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore")}
     repo.gen(files, commit="set up")
@@ -69,7 +70,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def keys(s3) -> set[str]:
-    return {item["Key"] for item in s3.list_objects_v2(Bucket="lake").get("Contents", ())}
+    return {item["Key"] for item in s3.list_objects_v2(Bucket="pond").get("Contents", ())}
 
 
 def test_a_fresh_clone_with_an_empty_cache_gets_data_and_package_from_s3(repo, s3, store, tmp_path, capfd):
@@ -97,7 +98,7 @@ def test_what_somebody_deletes_from_s3_is_missing_and_pushed_again(s3, store, tm
     trained = store.cache_folder(package(tmp_path))
     store.push([trained], remote="packages")
     gone = next(key for key in keys(s3) if not key.endswith(".dir"))
-    s3.delete_object(Bucket="lake", Key=gone)
+    s3.delete_object(Bucket="pond", Key=gone)
     assert store.missing([trained], remote="packages") == {trained}
     store.push([trained], remote="packages")
     assert gone in keys(s3)
@@ -141,7 +142,7 @@ def test_a_server_that_forbids_is_an_error_that_speaks_of_rights_and_claims_noth
     for ask in (store.push, store.missing):
         with pytest.raises(StellwerkError, match=r"(?i)cannot .*forbidden") as caught:
             ask([trained], remote=None)
-        assert caught.value.where == "remote 'storage' (s3://lake/storage)"
+        assert caught.value.where == "remote 'storage' (s3://pond/storage)"
         assert "credentials" in caught.value.hint
 
 
@@ -152,14 +153,14 @@ def test_an_unreachable_server_is_an_error_and_claims_nothing(repo, s3, store, t
     configure(repo, "remote.storage.connect_timeout", "1")
     with pytest.raises(StellwerkError, match="cannot push") as caught:
         store.push([trained], remote=None)
-    assert "s3://lake/storage" in caught.value.where
+    assert "s3://pond/storage" in caught.value.where
     with pytest.raises(StellwerkError):
         store.missing([trained], remote=None)
     assert keys(s3) == set()
 
 
 def test_a_source_may_be_an_object_of_a_configured_remote(repo, s3, store):
-    s3.put_object(Bucket="lake", Key="storage/raw/sales.csv", Body=b"rows\n")
+    s3.put_object(Bucket="pond", Key="storage/raw/sales.csv", Body=b"rows\n")
     into = repo.root / "data/.new"
     into.mkdir(parents=True)
     dataset = Dataset(name="sales", path="data/sales.csv", source=Source(url="remote://storage/raw/sales.csv"))
