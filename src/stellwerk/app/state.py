@@ -43,6 +43,7 @@ class Loader:
     reader: GitReader
     cache: BlobCache
     clock: Clock
+    evidence: bool = True  # whether passed verdicts come with their single checks
 
     def work_tree(self) -> Loaded:
         """The files as they lie here, with the records that are committed."""
@@ -82,7 +83,15 @@ class Loader:
         self, declared: Tree, recorded: Tree, basis: str, declarations: Declarations, findings: tuple[Finding, ...]
     ) -> Loaded:
         project, branches = declarations.project, self._branches(basis)
-        observed = observe(project, declared, recorded, cache=self.cache, basis=basis, branches=branches)
+        observed = observe(
+            project,
+            declared,
+            recorded,
+            cache=self.cache,
+            basis=basis,
+            branches=branches,
+            evidence=self.evidence,
+        )
         authors = self._threshold_authors(declarations, observed, basis)
         if authors:
             from dataclasses import replace

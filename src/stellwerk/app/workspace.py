@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,11 @@ class Workspace:
         return Loader(reader=self.reader, cache=self.cache, clock=self.clock)
 
     @cached_property
+    def brief(self) -> Loader:
+        """A loader for answers that do not show the evidence of what passed."""
+        return replace(self.loader, evidence=False)
+
+    @cached_property
     def actor(self) -> Actor:
         """Who git says we are; the CI run from its usual variables."""
         ident = self.reader.text("var", "GIT_AUTHOR_IDENT", check=False)
@@ -82,7 +87,7 @@ class Workspace:
         from stellwerk.model.findings import DeclarationsError
 
         try:
-            loaded = self.loader.work_tree()
+            loaded = self.brief.work_tree()
         except DeclarationsError as error:
             return error.findings, dict(error.sources)
         before = None
@@ -105,7 +110,7 @@ class Workspace:
         confirm_removals: int | None = None,
     ) -> Plan:
         """What reconcile would do. Writes nothing but its cache."""
-        loaded = self._observe(at)
+        loaded = self._observe(at, self.brief)
         self.loader.refuse_mistakes(loaded)
         scope = Scope(model=model, environment=environment, trainings=confirm_trainings, removals=confirm_removals)
         plan = self.plan_of(loaded.state, scope)
@@ -126,14 +131,15 @@ class Workspace:
             state.environment(scope.environment)
         return make_plan(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=scope)
 
-    def _observe(self, at: str | None = None) -> Loaded:
-        return self.loader.work_tree() if at is None else self.loader.commit(self.reader.resolve(at))
+    def _observe(self, at: str | None = None, loader: Loader | None = None) -> Loaded:
+        chosen = loader or self.loader
+        return chosen.work_tree() if at is None else chosen.commit(self.reader.resolve(at))
 
     def status(self, *, live: bool) -> Status:
         """Models × environments as recorded; with `live` what targets say they run."""
         from stellwerk.planning.explain import status
 
-        loaded = self._observe()
+        loaded = self._observe(loader=self.brief)
         self.loader.refuse_mistakes(loaded)
         plan = self.plan_of(loaded.state, Scope())
         seen = {}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Plan, Render, Retire, Snapshot, Step, Train, Wait, WaitKind
-from stellwerk.model.declared import Dataset, Model, Project
 from stellwerk.planning.candidate import find_candidate
 from stellwerk.planning.gates import Gates
 from stellwerk.planning.plan_route import plan_route
@@ -15,6 +14,7 @@ from stellwerk.planning.policy import Route
 from stellwerk.render.stage import GENERATED, render_stage
 
 if TYPE_CHECKING:
+    from stellwerk.model.declared import Dataset, Model, Project
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Cache
 
@@ -127,10 +127,10 @@ def _wanted_digests(
     model: Model, dataset: Dataset, observed: Observed, project: Project, cache: Cache
 ) -> dict[str, str]:
     """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
-    slim = replace(model, owners=Project().owners, thresholds=(), checks=(), description=None, risk=None)
-    inputs = repr(
-        (slim, dataset.name, dataset.path, dataset.format, dataset.time, dataset.key, project.limits.min_group)
-    )
+    asked = (model.name, model.source, model.command, model.requirements, model.train, model.features)
+    target = (model.task, model.target, model.positive)
+    data = (dataset.name, dataset.path, dataset.format, dataset.time, dataset.key)
+    inputs = repr((asked, target, data, project.limits.min_group))
     paths = repr([file.path for file in observed.code.get(model.name, ())])
     key = hashlib.sha256(f"{inputs}{paths}{GENERATED}".encode("utf-8", "surrogatepass")).hexdigest()
     stored = cache.get(WANTED, key)
