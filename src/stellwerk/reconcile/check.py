@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,20 @@ from stellwerk.model.records import CheckResult, Incident, Verdict, VersionRecor
 from stellwerk.model.views import Done
 from stellwerk.planning.gates import check_words
 from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
+from stellwerk.reconcile.discretion import discreet, quotes, sensitive
 from stellwerk.reconcile.messages import check_lines, message
 from stellwerk.reconcile.standing import brought_up
 from stellwerk.reconcile.world import PACKAGES, State, World, data_remote, dataset_for
 from stellwerk.training.develop import check_source
-from stellwerk.training.evaluate import Contender, EvaluationRequest, command_check, evaluate, function_check
+from stellwerk.training.evaluate import (
+    CHAMPION,
+    PREDICTIONS,
+    Contender,
+    EvaluationRequest,
+    command_check,
+    evaluate,
+    function_check,
+)
 
 if TYPE_CHECKING:
     from stellwerk.model.actions import Check, Step
@@ -87,7 +97,7 @@ def judge(
                 rival = _contender(world, state, rival_version, room / "champion", room / "champion-data")
             on_line(f"measuring v{record.number} in {environment.name}")
             evaluation = evaluate(_request(world, state, model, environment, challenger=challenger, champion=rival))
-            results += evaluation.checks
+            results += _shareable(state, model, evaluation.checks)
             measured = {"rows": evaluation.rows, "excluded": evaluation.excluded, "difference": evaluation.difference}
         results += _commands(world, environment, policy, room / "package", record)
     return Verdict(
@@ -106,6 +116,18 @@ def judge(
         run=world.actor.run,
         **measured,
     )
+
+
+def _shareable(state: State, model: Model, checks: tuple[CheckResult, ...]) -> list[CheckResult]:
+    """The checks as they may be recorded: what failing code said of confidential rows is left out."""
+    if model.train is None or not sensitive(state.project, state.dataset(model.train.data)):
+        return list(checks)
+    return [
+        replace(check, detail=discreet(check.detail).replace("\n", "; "))
+        if check.name in {PREDICTIONS, CHAMPION} and not check.passed and quotes(check.detail)
+        else check
+        for check in checks
+    ]
 
 
 def judge_source(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.records import decode, dump
@@ -10,6 +11,7 @@ from stellwerk.model.records import Incident, VersionRecord
 from stellwerk.model.views import Done
 from stellwerk.planning.candidate import Candidate, find_candidate
 from stellwerk.reconcile.check import judge_source, source_verdict
+from stellwerk.reconcile.discretion import OURS, discreet, sensitive
 from stellwerk.reconcile.messages import check_lines, message, number
 from stellwerk.reconcile.world import PACKAGES, State, World, incident_path
 
@@ -35,7 +37,11 @@ def train(world: World, state: State, step: Step, model: Model, on_line: Callabl
     try:
         result = world.trainer(state.project).train(model.name, commit=tip or "HEAD", on_line=on_line)
     except TrainingFailed as error:
-        return _record_failure(world, step, candidate, f"{error.message}", error.log)
+        if model.train is None or not sensitive(state.project, state.dataset(model.train.data)):
+            return _record_failure(world, step, candidate, error.message, error.log)
+        summary = error.message if error.kind in OURS else discreet(error.message)
+        done = _record_failure(world, step, candidate, summary.replace("\n", "; "), discreet(error.log))
+        return replace(done, detail=f"{error.message}\n{error.log}")
     on_line("pushing the package")
     world.store.push([result.package_md5], remote=PACKAGES)
     record = _record(world, state, candidate, result)
@@ -139,8 +145,6 @@ def _record_failure(world: World, step: Step, candidate: Candidate, summary: str
 
 
 def _close_failures(candidate: Candidate) -> dict[str, bytes | None]:
-    from dataclasses import replace
-
     return {
         incident_path(candidate.model.name, item.number): dump(replace(item, open=False)).encode()
         for item in candidate.facts.incidents

@@ -32,7 +32,16 @@ if TYPE_CHECKING:
 
     Mask = npt.NDArray[np.bool_]
 
-__all__ = ["Contender", "Evaluation", "EvaluationRequest", "command_check", "evaluate", "function_check"]
+__all__ = [
+    "CHAMPION",
+    "PREDICTIONS",
+    "Contender",
+    "Evaluation",
+    "EvaluationRequest",
+    "command_check",
+    "evaluate",
+    "function_check",
+]
 
 CHAMPION = "champion"
 PREDICTIONS = "predictions"
