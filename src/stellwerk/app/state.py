@@ -43,7 +43,7 @@ class Loader:
     reader: GitReader
     cache: BlobCache
     clock: Clock
-    evidence: bool = True  # whether passed verdicts come with their single checks
+    evidence: bool = True  # whether records come with their checks and metrics
 
     def work_tree(self) -> Loaded:
         """The files as they lie here, with the records that are committed."""

@@ -54,8 +54,8 @@ def observe(
 ) -> Observed:
     """The state a plan starts from. `declared` holds code, pointers and releases; `recorded` the registry.
 
-    Without `evidence` the single checks of passed verdicts are left out: a plan does not need them, and with a
-    thousand models they are a tenth of its time.
+    Without `evidence` the single checks of passed verdicts and the metrics and packages of versions are left out: a
+    plan does not need them, and with a thousand models they are a tenth of its time.
     """
     registry = _Registry()
     reader = RecordReader(cache, registry, evidence=evidence)
@@ -106,13 +106,15 @@ class RecordReader:
                 yield path, record
 
     def _kind(self, cls: type) -> str:
-        brief = "" if self.evidence or cls is not Verdict else "-brief"
+        brief = "" if self.evidence or cls not in {Verdict, VersionRecord} else "-brief"
         return f"{cls.__name__.lower()}{brief}-1"
 
     def _brief(self, record: T) -> T:
-        if self.evidence or not isinstance(record, Verdict) or not record.passed:
-            return record
-        return replace(record, checks=())
+        if not self.evidence and isinstance(record, VersionRecord):
+            return replace(record, metrics={}, packages={})
+        if not self.evidence and isinstance(record, Verdict) and record.passed:
+            return replace(record, checks=())
+        return record
 
 
 def _value(path: str, content: bytes, cls: type) -> Json:
