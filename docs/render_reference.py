@@ -37,6 +37,8 @@ RECORDED = {
     "approval": "`registry/<model>/<number>/approvals/<environment>/<person>.yaml`",
     "deployment": "`registry/<model>/deployments/<environment>.yaml`",
     "incident": "`registry/<model>/incidents/<number>.yaml`",
+    "erasure": "`registry/.erased/<md5>.yaml`",
+    "removal": "`registry/.removed/<name>.yaml`",
 }
 MARKS = (
     "<!-- keys: written by `python docs/render_reference.py` from schemas/; edit those -->",

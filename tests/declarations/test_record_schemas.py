@@ -28,10 +28,12 @@ from stellwerk.model.records import (
     CheckResult,
     DataRecord,
     Deployment,
+    Erasure,
     HoldoutRecord,
     Incident,
     Measurement,
     PackageRecord,
+    Removal,
     Verdict,
     VersionRecord,
 )
@@ -44,6 +46,8 @@ RECORDS = {
     "approval": Approval,
     "deployment": Deployment,
     "incident": Incident,
+    "erasure": Erasure,
+    "removal": Removal,
 }
 KINDS = [*RECORDS, "profile"]
 PARTS = {  # where in a schema the fields of a nested record are
@@ -101,6 +105,7 @@ OPTIONAL = {  # fields whose name means something else in this class, or that ma
     (VersionRecord, "package"): lambda: built(PackageRecord),
     (VersionRecord, "fingerprint"): lambda: digest,
     (Incident, "fingerprint"): lambda: st.none() | digest,
+    (Erasure, "number"): lambda: st.none() | number,
     (Incident, "version"): lambda: st.none() | number,
     (Deployment, "version"): lambda: st.none() | number,
     (Deployment, "package"): lambda: st.none() | digest,
@@ -290,4 +295,4 @@ def test_every_record_has_a_schema_and_a_section_that_says_where_it_lies():
     page = (Path(__file__).resolve().parents[2] / "docs/records.md").read_text(encoding="utf-8")
     for schema in SCHEMAS.values():
         place = re.search(r"\((registry/.*)\)", schema["title"])[1]
-        assert re.sub(r"\b([A-Z]+)\b", lambda found: f"<{found[1].lower()}>", place) in page
+        assert re.sub(r"\b([A-Z][A-Z0-9]+)\b", lambda found: f"<{found[1].lower()}>", place) in page

@@ -17,12 +17,14 @@ from stellwerk.model.records import (
     CheckResult,
     DataRecord,
     Deployment,
+    Erasure,
     Hold,
     HoldoutRecord,
     Incident,
     Measurement,
     PackageRecord,
     Release,
+    Removal,
     Rollback,
     Verdict,
     VersionRecord,
@@ -38,7 +40,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
     max_leaves=4,
 )
-WHOLE = (Approval, Deployment, Hold, Incident, Release, Rollback, Verdict, VersionRecord, Withdrawal)
+WHOLE = (Approval, Deployment, Erasure, Removal, Hold, Incident, Release, Rollback, Verdict, VersionRecord, Withdrawal)
 PARTS = (CheckResult, DataRecord, HoldoutRecord, Measurement, PackageRecord)
 
 

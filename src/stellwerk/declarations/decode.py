@@ -25,6 +25,7 @@ from stellwerk.model.declared import (
     Owners,
     Project,
     Records,
+    Retention,
     Source,
     Team,
     Threshold,
@@ -58,9 +59,17 @@ def decode_project(value: Mapping[str, Json], environments: Mapping[str, Json]) 
         limits=Limits(
             trainings=whole(limits.get("trainings"), Limits().trainings),
             min_group=whole(limits.get("min_group"), Limits().min_group),
+            retention=_retention(as_map(limits.get("retention"))),
         ),
         records=Records(ref=opt_text(as_map(value.get("records")).get("ref"))),
     )
+
+
+def _retention(value: Mapping[str, Json]) -> Retention:
+    periods = {
+        key: seconds(value[key], -1) for key in ("releases", "versions", "snapshots") if value.get(key) is not None
+    }
+    return Retention(**{key: period for key, period in periods.items() if period >= 0})
 
 
 def _sorted(value: Json) -> list[tuple[str, Json]]:

@@ -249,9 +249,19 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long, in seconds, the bytes of what is no longer in use stay; None: for ever."""
+
+    releases: int | None = None
+    versions: int | None = None
+    snapshots: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     trainings: int = 10  # more in one plan wait for --confirm-trainings
     min_group: int = 10  # nothing recorded shows a value held by fewer rows
+    retention: Retention = Retention()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

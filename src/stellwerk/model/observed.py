@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stellwerk.model.findings import Place
-from stellwerk.model.records import Approval, Deployment, Incident, Pointer, Release, Verdict, VersionRecord
+from stellwerk.model.records import (
+    Approval,
+    Deployment,
+    Erasure,
+    Incident,
+    Pointer,
+    Release,
+    Removal,
+    Verdict,
+    VersionRecord,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +59,8 @@ class Observed:
 
     `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
     `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there.
-    `threshold_authors` maps a model to the git authors of its threshold lines, where four eyes are asked.
+    `threshold_authors` maps a model to the git authors of its threshold lines, where four eyes are asked. `erased` maps
+    DVC's name of a content to the decision to delete it.
     """
 
     basis: str = ""
@@ -63,6 +74,8 @@ class Observed:
     generated: Mapping[str, GeneratedFile] = field(default_factory=dict)
     threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tracked: frozenset[str] = frozenset()  # datasets whose own file git versions
+    erased: Mapping[str, Erasure] = field(default_factory=dict)
+    removals: tuple[Removal, ...] = ()  # what retention took, in the order of their names
     unreadable: tuple[tuple[str, str], ...] = ()  # (path, problem) of records that could not be read
     released: Mapping[str, frozenset[int]] = field(init=False)  # model -> the versions released anywhere
 

@@ -229,6 +229,42 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """`registry/.erased/<md5>.yaml`: bytes that were deleted by decision. Written before they go, and never again.
+
+    Of a dataset's snapshot (`dataset`, `path`) or a version's package (`model`, `number`); `md5` is DVC's name of the
+    content, `commit` the one it was read from, `depended` the versions (`model@number`) trained on it.
+    """
+
+    md5: str
+    because: str
+    by: str
+    at: str
+    dataset: str | None = None
+    path: str | None = None
+    model: str | None = None
+    number: int | None = None
+    commit: str | None = None
+    depended: tuple[str, ...] = ()
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """`registry/.removed/<name>.yaml`: what one `gc` took because its declared retention was over.
+
+    `versions` (`model@number`) lost their packages; `objects` says of each content that went (DVC's name) what it was.
+    """
+
+    name: str
+    at: str
+    actor: str
+    versions: tuple[str, ...] = ()
+    objects: Mapping[str, str] = field(default_factory=dict)
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
     """What a DVC pointer file (`<path>.dvc`) says."""
 

@@ -14,7 +14,17 @@ from stellwerk.declarations.records import RecordError, construct, decode, encod
 from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import Place
 from stellwerk.model.observed import CodeFile, GeneratedFile, ModelFacts, Observed, Version
-from stellwerk.model.records import Approval, Deployment, Incident, Pointer, Release, Verdict, VersionRecord
+from stellwerk.model.records import (
+    Approval,
+    Deployment,
+    Erasure,
+    Incident,
+    Pointer,
+    Release,
+    Removal,
+    Verdict,
+    VersionRecord,
+)
 from stellwerk.planning.code import CodeReader, code_files, match_inputs, metric_files
 from stellwerk.render.stage import GENERATED, edited, ours
 
@@ -38,6 +48,8 @@ class _Registry:
     approvals: dict[tuple[str, int, str], list[Approval]] = field(default_factory=dict)
     deployments: dict[str, dict[str, Deployment]] = field(default_factory=dict)
     incidents: dict[str, list[Incident]] = field(default_factory=dict)
+    erased: dict[str, Erasure] = field(default_factory=dict)
+    removals: list[Removal] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -74,6 +86,8 @@ def observe(
         generated=_read_generated(declared, cache),
         threshold_authors=threshold_authors or {},
         tracked=frozenset(item.name for item in project.datasets if item.path in recorded.blobs()),
+        erased=registry.erased,
+        removals=tuple(sorted(registry.removals, key=lambda item: item.name)),
         unreadable=tuple(sorted(registry.unreadable)),
     )
 
@@ -157,6 +171,10 @@ def _class_of(parts: list[str]) -> type[object] | None:
             return Deployment
         case [_, _, "incidents", _]:
             return Incident
+        case [_, ".erased", _]:
+            return Erasure
+        case [_, ".removed", _]:
+            return Removal
         case _:
             return None
 
@@ -178,6 +196,10 @@ def _misplaced(parts: list[str], record: object) -> str:
             fits = record.environment == name
         case Incident():
             fits = record.number == int(name) if name.isdigit() else False
+        case Erasure():
+            fits = record.md5 == name
+        case Removal():
+            fits = record.name == name
         case _:
             fits = True
     return "" if fits else "it was written for another place: version, environment or name differ from its path"
@@ -196,6 +218,10 @@ def _take(registry: _Registry, parts: list[str], record: object) -> None:
             registry.deployments.setdefault(model, {})[name] = record
         case Incident():
             registry.incidents.setdefault(model, []).append(record)
+        case Erasure():
+            registry.erased[record.md5] = record
+        case Removal():
+            registry.removals.append(record)
         case _:
             raise TypeError(type(record))
 
