@@ -117,7 +117,7 @@ class WaitKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Something that is not happening, why, and what would meet it."""
+    """Something that is not happening, why, and what would meet it. `diff`: how an edited file differs, bounded."""
 
     kind: WaitKind
     reason: str
@@ -125,6 +125,7 @@ class Wait:
     model: str | None = None
     environment: str | None = None
     version: int | None = None
+    diff: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

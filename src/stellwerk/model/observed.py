@@ -47,10 +47,14 @@ class CodeFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedFile:
-    """A file where a rendered one belongs. `state`: ours | edited (our header, another content) | foreign."""
+    """A file where a rendered one belongs. `state`: ours | edited (our header, another content) | foreign.
+
+    `text` is what it says where it is not ours, as far as a difference is shown.
+    """
 
     sha256: str
     state: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

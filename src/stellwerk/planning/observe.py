@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POINTERS = "pointers-1"
-GENERATED_KIND = "generated-1"
+GENERATED_KIND = "generated-2"
+GENERATED_TEXT = 64 * 1024  # characters kept of a generated file that somebody edited
 
 
 @dataclass(slots=True)
@@ -158,7 +159,7 @@ def _read_registry(tree: Tree, reader: RecordReader) -> None:
             _take(registry, path.split("/"), record)
 
 
-def _class_of(parts: list[str]) -> type[object] | None:
+def _class_of(parts: list[str]) -> type[object] | None:  # noqa: PLR0911 one per kind
     """What kind of record lies at a path below `registry/`."""
     match parts:
         case [_, _, number, "version.yaml"] if number.isdigit():
@@ -328,12 +329,13 @@ def _read_generated(tree: Tree, cache: Cache) -> dict[str, GeneratedFile]:
             continue
         stored = cache.get(GENERATED_KIND, blobs[path])
         if isinstance(stored, list):
-            found[path] = GeneratedFile(sha256=str(stored[0]), state=str(stored[1]))
+            found[path] = GeneratedFile(sha256=str(stored[0]), state=str(stored[1]), text=str(stored[2]))
         else:
             missing.append(path)
     for path, content in tree.read(missing).items():
         text = content.decode("utf-8", "replace").replace("\r\n", "\n")
         state = ("edited" if edited(text) else "ours") if ours(text) else "foreign"
-        found[path] = GeneratedFile(sha256=hashlib.sha256(text.encode()).hexdigest(), state=state)
-        cache.put(GENERATED_KIND, blobs[path], [found[path].sha256, state])
+        digest, kept = hashlib.sha256(text.encode()).hexdigest(), "" if state == "ours" else text[:GENERATED_TEXT]
+        found[path] = GeneratedFile(sha256=digest, state=state, text=kept)
+        cache.put(GENERATED_KIND, blobs[path], [digest, state, kept])
     return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Plan, Render, Retire, Snapshot, Step, Train, Wait, WaitKind
 from stellwerk.planning.candidate import find_candidate
+from stellwerk.planning.drift import difference
 from stellwerk.planning.gates import Gates
 from stellwerk.planning.plan_route import plan_route
 from stellwerk.planning.policy import Route
@@ -49,7 +50,7 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
             waits.append(_tracked(datasets[name]))
         else:
             steps.append(Step(action=Snapshot(dataset=name), reason="it has no snapshot yet", key=f"snapshot:{name}"))
-    steps += retired
+    steps = [*retired, *_after(retired, steps)]
     waits += held
     for model in project.models:
         if model.train is None or model.train.data not in datasets:
@@ -82,20 +83,21 @@ def plan_renders(
     waits: list[Wait] = []
     wanted_paths: set[str] = set()
     for model in project.models:
-        if model.train is None or model.train.data not in datasets:
-            continue
         if model.previously and model.previously in observed.models and model.name not in observed.models:
             action = Render(
                 path=f"registry/{model.name}", text=None, model=model.name, rename_from=f"registry/{model.previously}"
             )
             reason = f"{model.previously} is called {model.name} now (previously)"
             steps.append(Step(action=action, reason=reason, key=f"render:registry/{model.name}"))
+        if model.train is None or model.train.data not in datasets:
+            continue
         wanted = _wanted_digests(model, datasets[model.train.data], observed, project, cache)
         wanted_paths.update(wanted)
         for path, digest in sorted(wanted.items()):
             present = observed.generated.get(path)
             if present and present.sha256 == digest:
                 continue
+            text = _render(model, datasets[model.train.data], observed, project)[path]
             if present and present.state != "ours" and path not in force:
                 words = "was edited by hand" if present.state == "edited" else "is not ours"
                 waits.append(
@@ -104,17 +106,26 @@ def plan_renders(
                         model=model.name,
                         reason=f"{path} {words} and differs from what would be rendered",
                         unblock=f"stellwerk render --force {path}, or undo the edit",
+                        diff=difference(path, present.text, text),
                     )
                 )
                 continue
-            text = _render(model, datasets[model.train.data], observed, project)[path]
             action = Render(path=path, text=text, model=model.name, new=present is None)
             reason = "not there yet" if present is None else "what is declared changed"
             steps.append(Step(action=action, reason=reason, key=f"render:{path}"))
+    declared = {model.name for model in project.models}
     for path, present in sorted(observed.generated.items()):
-        if path not in wanted_paths and present.state == "ours":
-            action = Render(path=path, text=None, model=path.split("/")[1])
-            steps.append(Step(action=action, reason="its model is not declared any more", key=f"render:{path}"))
+        if path in wanted_paths or present.state == "foreign":
+            continue
+        name = path.split("/")[1]
+        reason = f"its model is not {'trained' if name in declared else 'declared'} any more"
+        if present.state == "edited" and path not in force:
+            unblock = f"delete it, keep it elsewhere, or: stellwerk render --force {path}"
+            waits.append(
+                Wait(kind=WaitKind.EDITED, model=name, reason=f"{path} was edited by hand; {reason}", unblock=unblock)
+            )
+            continue
+        steps.append(Step(action=Render(path=path, text=None, model=name), reason=reason, key=f"render:{path}"))
     return steps, waits
 
 
@@ -146,6 +157,20 @@ def _deletes(step: Step) -> bool:
     return isinstance(step.action, Render) and step.action.text is None and step.action.rename_from is None
 
 
+def _after(retired: list[Step], steps: list[Step]) -> list[Step]:
+    """What a model leaves behind is deleted once it is taken out everywhere."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for step in retired:
+        if isinstance(step.action, Retire):
+            keys[step.action.model] = (*keys.get(step.action.model, ()), step.key)
+    return [
+        replace(step, needs=keys.get(step.action.model or "", ()))
+        if isinstance(step.action, Render) and _deletes(step)
+        else step
+        for step in steps
+    ]
+
+
 def _plan_retirements(
     project: Project, observed: Observed, renders: list[Step], scope: Scope
 ) -> tuple[list[Step], list[Wait]]:
@@ -155,11 +180,13 @@ def _plan_retirements(
     there = {model for _, model in observed.releases} | {path.split("/")[1] for path in observed.generated}
     models = {model for model, _ in gone}
     models |= {step.action.path.split("/")[1] for step in renders if isinstance(step.action, Render) and _deletes(step)}
-    models -= known
+    untrained = {model.name for model in project.models if model.train is None}
+    models -= known - untrained
     if len(models) > REMOVALS and len(models) * 4 > len(there) and (scope.removals or 0) < len(models):
         wait = Wait(
             kind=WaitKind.CONFIRMATION,
-            reason=f"{len(models)} of {len(there)} models are no longer declared: {', '.join(sorted(models)[:5])}",
+            reason=f"{len(models)} of {len(there)} models are no longer declared"
+            f"{' or trained' if models & untrained else ''}: {', '.join(sorted(models)[:5])}",
             unblock=f"if that is meant: stellwerk reconcile --confirm-removals {len(models)}",
         )
         return [], [wait]

@@ -56,7 +56,9 @@ def _body(plan: Plan) -> Iterator[str]:
         yield ""
         yield "**Waiting**"
         yield ""
-        yield from (_wait(wait) for wait in plan.waits)
+        for wait in plan.waits:
+            yield _wait(wait)
+            yield from _diff(wait.diff)
 
 
 def _row(name: str, step: Step) -> str:
@@ -69,6 +71,17 @@ def _wait(wait: Wait) -> str:
     head = f"**{escape(about)}**: " if about else ""
     unblock = f" → {escape(wait.unblock)}" if wait.unblock else ""
     return f"- {head}{escape(wait.reason)}{unblock}"
+
+
+def _diff(diff: str) -> Iterator[str]:
+    """A fence longer than any run of backticks inside, so that nothing in the diff can end it."""
+    if not diff:
+        return
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", diff)), default=0))
+    yield ""
+    yield f"  {fence}diff"
+    yield from (f"  {clean(line)}" for line in diff.splitlines())
+    yield f"  {fence}"
 
 
 def _cut(lines: list[str], room: int) -> tuple[list[str], int]:

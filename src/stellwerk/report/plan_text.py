@@ -103,7 +103,15 @@ def wait_lines(waits: tuple[Wait, ...], *, ink: Ink, width: int) -> list[str]:
         lines += [f"  {ink.yellow('! ')} {first}", *rest]
         if wait.unblock:
             lines += (ink.dim(line) for line in wrap(f"→ {clean(wait.unblock)}", width=width, indent=REASON_INDENT))
+        lines += diff_lines(wait.diff, ink=ink)
     return [*lines, ""]
+
+
+def diff_lines(diff: str, *, ink: Ink) -> Iterator[str]:
+    """A unified diff, indented below what it belongs to; its lines are not wrapped."""
+    paint = {"+": ink.green, "-": ink.red}
+    for line in diff.splitlines():
+        yield " " * REASON_INDENT + paint.get(line[:1], ink.dim)(clean(line))
 
 
 def summary(plan: Plan) -> str:

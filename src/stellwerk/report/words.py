@@ -53,6 +53,8 @@ def action_words(action: Action) -> Words:
 
 
 def _render_symbol(action: Render) -> str:
+    if action.rename_from is not None:
+        return "~"
     if action.text is None:
         return "-"
     return "+" if action.new else "~"
@@ -60,10 +62,10 @@ def _render_symbol(action: Render) -> str:
 
 def _render(action: Render) -> str:
     path = clean(action.path)
-    if action.text is None:
-        return f"delete {path}"
     if action.rename_from is not None:
         return f"move {clean(action.rename_from)} → {path}"
+    if action.text is None:
+        return f"delete {path}"
     return f"{'write' if action.new else 'update'} {path}"
 
 
