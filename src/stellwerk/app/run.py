@@ -41,6 +41,7 @@ def run_reconcile(workspace: Workspace, request: ReconcileRequest, on_event: Cal
         trainings=request.confirm_trainings,
         removals=request.confirm_removals,
         retry=request.retry,
+        shard=request.shard,
     )
     if request.plan_text is not None:
         _refuse_stale(workspace, request.plan_text, start, scope)
@@ -53,7 +54,7 @@ def run_reconcile(workspace: Workspace, request: ReconcileRequest, on_event: Cal
 
     for attempt in range(ATTEMPTS):
         try:
-            outcome = reconcile(session.world, load, plan, on_event)
+            outcome = reconcile(session.world, load, plan, on_event, jobs=request.jobs)
         except PushLostError as lost:
             _start_over(session, start, lost)
             on_event(Event(kind="observe", text="another run was faster: planning again on the new state"))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stellwerk.model.findings import Finding
     from stellwerk.model.records import CheckResult
     from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Status, VersionDiff
+    from stellwerk.planning.shard import Shard
     from stellwerk.reconcile.world import Event, State
 
 
@@ -37,6 +38,8 @@ class ReconcileRequest:
     confirm_trainings: int | None = None
     confirm_removals: int | None = None
     retry: bool = False
+    jobs: int = 1
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,18 @@ class Workspace:
         environment: str | None,
         confirm_trainings: int | None = None,
         confirm_removals: int | None = None,
+        shard: Shard | None = None,
     ) -> Plan:
         """What reconcile would do. Writes nothing but its cache."""
         loaded = self._observe(at, self.brief)
         self.loader.refuse_mistakes(loaded)
-        scope = Scope(model=model, environment=environment, trainings=confirm_trainings, removals=confirm_removals)
+        scope = Scope(
+            model=model,
+            environment=environment,
+            trainings=confirm_trainings,
+            removals=confirm_removals,
+            shard=shard,
+        )
         plan = self.plan_of(loaded.state, scope)
         self.cache.flush()
         return plan

@@ -12,6 +12,7 @@ from stellwerk.planning.drift import difference
 from stellwerk.planning.gates import Gates
 from stellwerk.planning.plan_route import plan_route
 from stellwerk.planning.policy import Route
+from stellwerk.planning.shard import Shard, take_shard
 from stellwerk.render.stage import GENERATED, render_stage
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Scope:
     removals: int | None = None
     retry: bool = False
     force: tuple[str, ...] = ()
+    shard: Shard | None = None
 
 
 def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope) -> Plan:
@@ -217,7 +219,9 @@ def _cap_trainings(
 
 
 def _scoped(project: Project, plan: Plan, scope: Scope) -> Plan:
-    """The part of a plan a person asked about; steps that need a step left out are left out too."""
+    """The part of a plan that was asked about; steps that need a step left out are left out too, except by a shard."""
+    if scope.shard is not None:
+        plan = take_shard(project, plan, scope.shard)
     if scope.model is None and scope.environment is None:
         return plan
     data = {model.train.data for model in project.models if model.name == scope.model and model.train}

@@ -1,60 +1,64 @@
-"""plan -> apply one step -> observe again, until the plan is empty or only waits. Does no more than was planned."""
+"""plan -> apply -> observe again, until the plan is empty or only waits. Does no more than was planned."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import assert_never
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from stellwerk.errors import PushLostError, StellwerkError
-from stellwerk.model.actions import Check, Deploy, Plan, Promote, Render, Retire, Snapshot, Step, Train
-from stellwerk.model.views import Done, Outcome
-from stellwerk.reconcile.check import check
-from stellwerk.reconcile.release import deploy, promote, retire
-from stellwerk.reconcile.render import render
-from stellwerk.reconcile.snapshot import take_snapshot
-from stellwerk.reconcile.train import train
+from stellwerk.model.actions import Plan, Render
+from stellwerk.model.views import Outcome
+from stellwerk.reconcile.apply import apply
+from stellwerk.reconcile.journal import Journal
 from stellwerk.reconcile.world import Event, LoadState, MakePlan, State, World
 from stellwerk.report.plan_json import plan_json
+
+if TYPE_CHECKING:
+    from stellwerk.model.actions import Step
 
 OnEvent = Callable[[Event], None]
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What a run has tried and what came of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A reconcile at work: the world it acts in, how it observes and plans, and what it has done."""
 
-    planned: frozenset[str]
-    tried: set[str] = field(default_factory=set)
-    done: list[Done] = field(default_factory=list)
-    problems: list[tuple[str, str, str]] = field(default_factory=list)
+    world: World
+    load: LoadState
+    plan: MakePlan
+    journal: Journal
+
+    def look(self) -> tuple[State, Plan]:
+        """What is there now, and what remains to be done."""
+        state = self.load(None)
+        return state, self.plan(state)
 
 
-def reconcile(world: World, load: LoadState, plan: MakePlan, on_event: OnEvent) -> Outcome:
-    """Carry out the plan of the current state, step by step. Raises PushLostError where the push was lost.
+def reconcile(world: World, load: LoadState, plan: MakePlan, on_event: OnEvent, *, jobs: int = 1) -> Outcome:
+    """Carry out the plan of the current state, up to `jobs` steps at once. PushLostError where the push was lost.
 
     A step that fails is a problem of its own: steps that do not need it go on.
     """
     state = load(None)
     first = plan(state)
     world = replace(world, actor=replace(world.actor, plan=plan_digest(first)))
-    progress = _Progress(planned=frozenset(step.key for step in first.steps))
+    journal = Journal(planned=frozenset(step.key for step in first.steps), on_event=on_event)
     on_event(Event(kind="observe", text=f"{len(first.steps)} steps planned"))
-    remaining = first
-    while True:
-        batch = _next(remaining, progress)
-        if not batch:
-            break
-        _carry_out(world, state, batch, progress, on_event)
-        state = load(None)
-        remaining = plan(state)
+    run = Run(world=world, load=load, plan=plan, journal=journal)
+    if jobs == 1:
+        remaining = _work_alone(run, state, first)
+    else:
+        from stellwerk.reconcile.together import work_together
+
+        remaining = work_together(run, state, first, jobs=jobs)
     pushed = world.publisher.push()
     if pushed:
         on_event(Event(kind="push", text=pushed))
     return Outcome(
-        done=tuple(progress.done),
-        problems=tuple(progress.problems),
+        done=tuple(journal.done),
+        problems=tuple(journal.problems),
         remaining=remaining,
         waits=remaining.waits,
         pushed=pushed,
@@ -66,57 +70,29 @@ def plan_digest(plan: Plan) -> str:
     return hashlib.sha256(plan_json(plan).encode()).hexdigest()[:16]
 
 
-def _next(plan: Plan, progress: _Progress) -> list[Step]:
-    """The next step that was planned, needs nothing more and was not tried; all renders go together."""
-    ready = [
-        step
-        for step in plan.steps
-        if not step.needs and step.key in progress.planned and step.key not in progress.tried
-    ]
+def _work_alone(run: Run, state: State, plan: Plan) -> Plan:
+    """One step after the other, in the plan's order; returns what remains."""
+    while batch := next_batch(run.journal.ready(plan)):
+        carry_out(run, state, batch)
+        state, plan = run.look()
+    return plan
+
+
+def next_batch(ready: list[Step]) -> list[Step]:
+    """The steps to be carried out next as one: all renders go together."""
     renders = [step for step in ready if isinstance(step.action, Render)]
     return renders or ready[:1]
 
 
-def _carry_out(world: World, state: State, batch: list[Step], progress: _Progress, on_event: OnEvent) -> None:
-    step = batch[0]
-    progress.tried.update(item.key for item in batch)
-    on_event(Event(kind="start", step=step))
+def carry_out(run: Run, state: State, batch: list[Step]) -> None:
+    """Carry out a batch here and now."""
+    step, journal = batch[0], run.journal
+    journal.start(batch)
     try:
-        done = (
-            render(world, state.tree, batch) if isinstance(step.action, Render) else apply(world, state, step, on_event)
-        )
+        done = apply(run.world, state, batch, lambda text: journal.line(step, text))
     except PushLostError:
         raise
     except StellwerkError as error:
-        where = f"{error.where}: " if error.where else ""
-        progress.problems.append((step.key, f"{where}{error.message}", error.hint))
-        on_event(Event(kind="failed", step=step, text=f"{where}{error.message}"))
-        return
-    progress.done.append(done)
-    on_event(Event(kind="done" if done.passed else "failed", step=step, text=done.summary, done=done))
-
-
-def apply(world: World, state: State, step: Step, on_event: OnEvent) -> Done:  # noqa: PLR0911 one per action
-    """One action: one commit, or one idempotent outside effect and then its record."""
-
-    def on_line(text: str) -> None:
-        on_event(Event(kind="line", step=step, text=text))
-
-    match step.action:
-        case Render():
-            return render(world, state.tree, [step])
-        case Snapshot(dataset=name):
-            summary, commit = take_snapshot(world, state, state.dataset(name), step.reason, on_line)
-            return Done(step=step, summary=summary, commit=commit)
-        case Train(model=name):
-            return train(world, state, step, state.model(name), on_line)
-        case Check() as action:
-            return check(world, state, step, action, on_line)
-        case Promote() as action:
-            return promote(world, state, step, action)
-        case Deploy() as action:
-            return deploy(world, state, step, action, on_line)
-        case Retire() as action:
-            return retire(world, state, step, action)
-        case other:
-            assert_never(other)
+        journal.fail(step, where=error.where, message=error.message, hint=error.hint)
+    else:
+        journal.finish(step, done)
