@@ -123,7 +123,7 @@ def killed(repo, writer):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    made._sync = stop
+    made.checkout.follow = stop
     with pytest.raises(KeyboardInterrupt):
         made.commit({"mlops.yaml": b"version: 2\n", "gone.yaml": None, "new.yaml": b"x: 2\n"}, "change")
     return repo

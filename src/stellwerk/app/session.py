@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.dvc import DvcStore, DvcTrainer
+from stellwerk.adapters.git.checkout import write_atomically
 from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, find_remote
-from stellwerk.adapters.git.write import GitWriter, merge_branch, write_atomically
+from stellwerk.adapters.git.write import GitWriter, merge_branch
 from stellwerk.adapters.targets import target_for
+from stellwerk.adapters.templates import TEMPLATES
 from stellwerk.app.state import Loaded, records_ref
 from stellwerk.errors import StellwerkError
 from stellwerk.model.ports import DeployRequest, Tree
@@ -57,7 +59,7 @@ def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> 
         commits=RefCommitter(writer),
         publisher=publisher,
         store=store,
-        trainer=partial(_trainer, workspace.root),
+        trainer=partial(_trainer, workspace.root, workspace.environ.get(TEMPLATES)),
         target=partial(target_for, root=workspace.root),
         clock=workspace.clock,
         actor=workspace.actor,
@@ -68,14 +70,14 @@ def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> 
     return Session(world=world, writer=writer, publisher=publisher, merges=merges)
 
 
-def _trainer(root: Path, project: Project) -> DvcTrainer:
+def _trainer(root: Path, templates: str | None, project: Project) -> DvcTrainer:
     datasets = {dataset.name: dataset for dataset in project.datasets}
     remotes = {
         model.name: data_remote(project, datasets[model.train.data])
         for model in project.models
         if model.train and model.train.data in datasets
     }
-    return DvcTrainer(root, data_remotes=remotes, hidden=_sources(project))
+    return DvcTrainer(root, data_remotes=remotes, hidden=_sources(project), templates=templates)
 
 
 def _sources(project: Project) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from stellwerk.adapters.git.write import write_atomically
+from stellwerk.adapters.git.checkout import write_atomically
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
