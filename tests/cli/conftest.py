@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from stellwerk.cli.main import cli
 from stellwerk.model.actions import Plan, Step, Train, Wait, WaitKind
-from stellwerk.model.views import Decision, Done, Outcome, Status
+from stellwerk.model.views import Decision, Done, Outcome, Rendered, Status
 
 
 @dataclass(kw_only=True)
@@ -74,7 +74,7 @@ def workspace(monkeypatch):
             "status": Status(basis="1a2b3c4d", environments=(), rows=(), models=(), datasets=()),
             "why": (),
             "log": (),
-            "render": (),
+            "render": Rendered(),
             **dict.fromkeys(("snapshot", "promote", "approve", "hold", "rollback", "withdraw"), DECISION),
         }
     )

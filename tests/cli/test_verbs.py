@@ -7,7 +7,7 @@ import pytest
 from stellwerk.model.actions import Plan, Render, Step, Train, Wait, WaitKind
 from stellwerk.model.findings import DeclarationsError, Finding, Place, Severity
 from stellwerk.model.records import CheckResult
-from stellwerk.model.views import Decision, Done, Outcome
+from stellwerk.model.views import Decision, Done, Outcome, Rendered
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 STEP = Step(action=Train(model="shoe-demand", fingerprint="f"), reason="sales changed", seconds=8)
@@ -241,11 +241,21 @@ def test_what_machines_read_is_versioned_json(run, workspace, verb):
 
 
 def test_render_check_fails_when_a_file_differs(run, workspace):
-    workspace.answers["render"] = (Render(path="models/churn/dvc.yaml", text="x"),)
+    workspace.answers["render"] = Rendered(renders=(Render(path="models/churn/dvc.yaml", text="x"),))
     result = run("render", "--check", "--force", "a", "--force", "b")
     assert (result.exit_code, result.stdout) == (1, "~ update models/churn/dvc.yaml\n")
-    assert last(workspace) == ("render", (), {"check": True, "force": ("a", "b")})
+    assert last(workspace) == ("render", (), {"check": True, "force": ("a", "b"), "directory": Path()})
     assert run("render").exit_code == 0
+
+
+def test_render_shows_the_difference_of_what_it_leaves_alone(run, workspace):
+    wait = Wait(
+        kind=WaitKind.EDITED, model="churn", reason="dvc.yaml was edited", unblock="undo it", diff="-mine\n+ours"
+    )
+    workspace.answers["render"] = Rendered(left=(wait,))
+    result = run("render")
+    assert result.exit_code == 1
+    assert "churn: dvc.yaml was edited\n       → undo it\n       -mine\n       +ours\n" in result.stdout
 
 
 def test_init_lists_what_it_made_and_the_next_step(run, workspace, tmp_path):

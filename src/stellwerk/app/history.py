@@ -103,12 +103,20 @@ def _birth(reader: GitReader, record: VersionRecord) -> str | None:
     return None
 
 
+def _names(state: State, model: str) -> list[str]:
+    """The model's name, and every name it had before: declared, or found in records of that time."""
+    names = {declared.previously for declared in state.project.models if declared.name == model and declared.previously}
+    facts = state.observed.models.get(model)
+    if facts is not None:
+        names |= {version.record.model for version in facts.versions.values()}
+        names |= {deployment.model for deployment in facts.deployments.values()}
+    taken = {declared.name for declared in state.project.models}
+    return [model, *sorted(names - taken - {model})]
+
+
 def history(state: State, reader: GitReader, model: str, limit: int) -> tuple[HistoryEntry, ...]:
     """The commits that touch the model's records, releases, code or stage, newest first."""
-    names = [model]
-    names.extend(
-        declared.previously for declared in state.project.models if declared.name == model and declared.previously
-    )
+    names = _names(state, model)
     if model not in {item.name for item in state.project.models} and model not in state.observed.models:
         state.model(model)
     if not state.observed.basis:

@@ -11,9 +11,9 @@ from stellwerk.adapters.git.cache import BlobCache
 from stellwerk.adapters.git.read import CommitTree, GitReader, open_reader
 from stellwerk.app.state import Loaded, Loader
 from stellwerk.errors import StellwerkError
-from stellwerk.model.actions import Plan, Render
+from stellwerk.model.actions import Plan
 from stellwerk.model.ports import Actor, Clock
-from stellwerk.planning.plan import Scope, make_plan, plan_renders
+from stellwerk.planning.plan import Scope, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stellwerk.app.session import Session
     from stellwerk.model.findings import Finding
     from stellwerk.model.records import CheckResult
-    from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Status, VersionDiff
+    from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Rendered, Status, VersionDiff
     from stellwerk.planning.shard import Shard
     from stellwerk.reconcile.world import Event, State
 
@@ -185,26 +185,11 @@ class Workspace:
 
         return history(self._observe().state, self.reader, model, limit)
 
-    def render(self, *, check: bool, force: tuple[str, ...]) -> tuple[Render, ...]:
+    def render(self, *, check: bool, force: tuple[str, ...], directory: Path) -> Rendered:
         """Write the generated files into the work tree (people commit them); with `check` only say which differ."""
-        from stellwerk.app.session import write_rendered
+        from stellwerk.app.rendering import render_files
 
-        loaded = self._observe()
-        self.loader.refuse_mistakes(loaded)
-        state = loaded.state
-        unknown = sorted(set(force) - set(state.observed.generated))
-        if unknown:
-            raise StellwerkError(
-                "this is not a generated file", where=unknown[0], hint="stellwerk render --check names them"
-            )
-        steps, waits = plan_renders(state.project, state.observed, cache=self.cache, force=force)
-        renders = tuple(step.action for step in steps if isinstance(step.action, Render))
-        if waits and not check:
-            raise StellwerkError(waits[0].reason, hint=waits[0].unblock)
-        if not check:
-            write_rendered(self.root, state.tree, renders)
-        self.cache.flush()
-        return renders
+        return render_files(self, check=check, force=force, directory=directory)
 
     def check(self, model: str, environment: str | None, on_line: Callable[[str], None]) -> tuple[CheckResult, ...]:
         """Train and judge what lies in the work tree; commit nothing."""

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import click
 
+from stellwerk.cli.boundary import FAILED
 from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.options import examples
 
 
 @click.command(
-    epilog=examples("stellwerk render", "stellwerk render --check", "stellwerk render --force models/churn/dvc.yaml")
+    epilog=examples(
+        "stellwerk render",
+        "stellwerk render --check",
+        "stellwerk render --force models/churn/dvc.yaml",
+    )
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file differs.")
 @click.option("--force", multiple=True, metavar="PATH", help="Overwrite this file although it was edited by hand.")
 @with_console
 def command(console: Console, /, *, check: bool, force: tuple[str, ...]) -> int:
-    """Write the files that are generated from the declarations."""
-    from stellwerk.report.words import action_words
+    """Write the files that are generated from the declarations.
 
-    changed = console.open().render(check=check, force=force)
-    for render in changed:
-        words = action_words(render)
-        console.show(f"{words.symbol} {words.text}")
-    if not changed:
+    A file that somebody edited is left alone and shown with its difference; --force overwrites it.
+    """
+    from stellwerk.report.rendered import rendered_text
+
+    rendered = console.open().render(check=check, force=force, directory=console.path("."))
+    text = rendered_text(rendered, color=console.color, width=console.width)
+    if text:
+        console.show(text)
+    else:
         console.tell("Every generated file is up to date.")
-    return int(check and bool(changed))
+    return FAILED if rendered.left or (check and rendered.renders) else 0

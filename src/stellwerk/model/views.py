@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stellwerk.model.actions import Plan, Step, Wait
+from stellwerk.model.actions import Plan, Render, Step, Wait
 from stellwerk.model.declared import Json
 from stellwerk.model.records import Approval, Verdict, VersionRecord
 
@@ -101,6 +101,14 @@ class VersionDiff:
     right: VersionRecord
     changes: tuple[Change, ...]
     code: str = ""  # unified diff of the code files, where both commits are at hand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The answer of `render`: what was (or, only checked, would be) written or deleted, and what is left alone."""
+
+    renders: tuple[Render, ...] = ()
+    left: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

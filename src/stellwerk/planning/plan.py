@@ -62,7 +62,8 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
         )
         steps += part.steps
         waits += part.waits
-    steps = _without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked})
+    edited = {f"train:{wait.model}" for wait in waits if wait.kind is WaitKind.EDITED}
+    steps = _without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked} | edited)
     steps, waits = _cap_trainings(project, steps, waits, scope)
     return _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
 
@@ -106,7 +107,7 @@ def plan_renders(
                     Wait(
                         kind=WaitKind.EDITED,
                         model=model.name,
-                        reason=f"{path} {words} and differs from what would be rendered",
+                        reason=f"{path} {words} and differs from what would be rendered; nothing is trained by it",
                         unblock=f"stellwerk render --force {path}, or undo the edit",
                         diff=difference(path, present.text, text),
                     )

@@ -1,0 +1,72 @@
+"""`stellwerk render`: bring the generated files into the work tree, for a person to commit."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from stellwerk.app.session import write_rendered
+from stellwerk.errors import StellwerkError
+from stellwerk.model.actions import Render, WaitKind
+from stellwerk.model.views import Rendered
+from stellwerk.planning.plan import Scope
+from stellwerk.render.stage import GENERATED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stellwerk.app.workspace import Workspace
+    from stellwerk.model.actions import Plan
+
+NAMED = 3
+
+
+def render_files(workspace: Workspace, *, check: bool, force: tuple[str, ...], directory: Path) -> Rendered:
+    """Write what is missing or outdated and delete what nothing needs; with `check` only say so.
+
+    `force` are files that are overwritten although somebody edited them: as seen from `directory`, or from the root of
+    the repository. Raises StellwerkError where no file of that name is rendered.
+    """
+    loaded = workspace.loader.work_tree()
+    workspace.loader.refuse_mistakes(loaded)
+    state = loaded.state
+    known = {path for path, file in state.observed.generated.items() if file.state != "foreign"}
+    known |= {f"models/{model.name}/{name}" for model in state.project.models if model.train for name in GENERATED}
+    forced = tuple(_known(name, known, directory, workspace.root) for name in force)
+    plan = workspace.plan_of(state, Scope(force=forced))
+    renders = _renders(plan)
+    if not check:
+        _refuse_links(workspace.root, renders)
+        write_rendered(workspace.root, state.tree, renders)
+    workspace.cache.flush()
+    left = tuple(wait for wait in plan.waits if wait.kind is WaitKind.EDITED or "--confirm-removals" in wait.unblock)
+    return Rendered(renders=renders, left=left)
+
+
+def _renders(plan: Plan) -> tuple[Render, ...]:
+    """What can be rendered now: the files of a model that is still released somewhere are kept until it is not."""
+    return tuple(step.action for step in plan.steps if isinstance(step.action, Render) and not step.needs)
+
+
+def _known(name: str, known: set[str], directory: Path, root: Path) -> str:
+    seen = os.path.relpath(directory.resolve() / name, root.resolve()).replace(os.sep, "/")
+    for path in (seen, os.path.normpath(name).replace(os.sep, "/")):
+        if path in known:
+            return path
+    named = ", ".join(sorted(known)[:NAMED]) + (f" and {len(known) - NAMED} more" if len(known) > NAMED else "")
+    hint = f"rendered are {named}" if known else "no model is declared whose files could be rendered"
+    raise StellwerkError("this is not a file that is rendered", where=name, hint=hint)
+
+
+def _refuse_links(root: Path, renders: tuple[Render, ...]) -> None:
+    """Nothing is written through a link: it may lead anywhere."""
+    for render in renders:
+        for parent in (root / render.path).parents:
+            if parent == root:
+                break
+            if parent.is_symlink():
+                raise StellwerkError(
+                    "a folder on the way is a symbolic link, and nothing is written through one",
+                    where=render.path,
+                    hint="replace the link by a folder",
+                )
