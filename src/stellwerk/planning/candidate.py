@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.model.observed import ModelFacts, Observed, Version
 from stellwerk.planning.fingerprint import changed_parts, fingerprint, fingerprint_parts, only_data_changed
+from stellwerk.planning.gone import package_gone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,8 @@ NO_FACTS = ModelFacts()
 class Candidate:
     """What a model wants to be. `fingerprint` None: its data has no snapshot yet. `version` None: not born.
 
-    `parent` is what an unborn version would descend from.
+    `parent` is what an unborn version would descend from. `lost` is the version with the current fingerprint whose
+    package is gone on purpose, and why: removed by retention it is trained anew, erased by decision it is not.
     """
 
     model: Model
@@ -32,6 +34,7 @@ class Candidate:
     parent: Version | None
     missing: tuple[str, ...]  # code files that are not there
     failure: Incident | None
+    lost: tuple[Version, str] | None = None
 
     @property
     def number(self) -> int | None:
@@ -48,6 +51,9 @@ class Candidate:
     @property
     def reason(self) -> str:
         """In words, why a training is needed."""
+        if self.lost is not None:
+            number, words = self.lost[0].record.number, self.lost[1]
+            return f"the package of v{number}, which is the same, was {words}"
         if self.parent is None:
             return "first version"
         changes = changed_parts(self.parent.record.parts, self.parts)
@@ -92,6 +98,8 @@ def find_candidate(model: Model, observed: Observed) -> Candidate:
     wanted = fingerprint(parts) if pointer else None
     versions = sorted(facts.versions.values(), key=lambda item: item.record.number)
     same = [item for item in versions if item.record.fingerprint == wanted]
+    gone = {item.record.number: words for item in same if (words := package_gone(observed, item.record))}
+    there = [item for item in same if item.record.number not in gone]
     failures = [
         item for item in facts.incidents if item.kind == "training-failed" and item.open and item.fingerprint == wanted
     ]
@@ -100,8 +108,9 @@ def find_candidate(model: Model, observed: Observed) -> Candidate:
         facts=facts,
         parts=parts,
         fingerprint=wanted,
-        version=same[-1] if same else None,
-        parent=None if same else _parent(versions, parts, _released(model, observed)),
+        version=there[-1] if there else None,
+        parent=None if there else _parent(versions, parts, _released(model, observed)),
         missing=tuple(file.path for file in code if not file.digest),
         failure=failures[-1] if failures else None,
+        lost=(same[-1], gone[same[-1].record.number]) if same and not there else None,
     )

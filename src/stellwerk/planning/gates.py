@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import WaitKind
+from stellwerk.planning.gone import evaluation_gone, package_gone
 from stellwerk.planning.policy import Policy, Route, current
 
 if TYPE_CHECKING:
@@ -46,14 +47,24 @@ class Case:
 
 
 class Gates:
-    """Evaluates gates on one observed state at one time. `now` is seconds since the epoch, UTC."""
+    """Evaluates gates on one observed state at one time. `now` is seconds since the epoch, UTC.
+
+    `timed` says whether an answer since it was last set to False came from the clock.
+    """
 
     def __init__(self, project: Project, observed: Observed, route: Route, now: float) -> None:
         self.project = project
         self.observed = observed
         self.route = route
-        self.now = now
+        self._now = now
+        self.timed = False
         self.teams = {team.name: team for team in project.teams}
+
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+        self.timed = True
+        return self._now
 
     def release(self, environment: str, model: str) -> Release | None:
         return self.observed.releases.get((environment, model))
@@ -87,6 +98,7 @@ class Gates:
 
     def to_promote(self, case: Case) -> Iterator[Gate]:
         """Every condition of promoting the case's version, in the order they are asked."""
+        yield from self._there(case)
         yield from self.checked(case)
         yield from self._soaked(case)
         yield from self._approved(case)
@@ -100,6 +112,7 @@ class Gates:
             text = f"version {release.version if release else '?'} exists"
             yield Gate(kind=WaitKind.RELEASE, met=False, text=text, unblock="set the release to a registered version")
             return
+        yield from self._there(case)
         if release and _goes_back(case, release):
             yield self._once_passed(case)
             return
@@ -119,10 +132,36 @@ class Gates:
             if not last and self.route.released_in(environment) and environment.deploy:
                 yield self._runs(case, environment)
 
+    def _there(self, case: Case) -> Iterator[Gate]:
+        """A package that went on purpose can be released nowhere; that it is there is asked of the remote later."""
+        words = package_gone(self.observed, case.version.record) if case.version else ""
+        if words:
+            yield Gate(
+                kind=WaitKind.DATA,
+                met=False,
+                text=f"the package of v{case.number} was {words}",
+                unblock="use another version, or change what is declared so that a new one is trained",
+            )
+
+    def unjudgeable(self, version: Version, environment: Environment, policy: Policy) -> Gate | None:
+        """What forbids to judge the version there again: its evaluation set was erased. None: nothing does."""
+        words = evaluation_gone(self.observed, version) if policy.measures else ""
+        if not words:
+            return None
+        data, number = version.record.data, version.record.number
+        return Gate(
+            kind=WaitKind.DATA,
+            met=False,
+            text=f"{environment.name} cannot judge v{number}: its data ({data.dataset} {data.md5[:8]}) were {words}",
+            unblock=f"train a new version on a new snapshot: stellwerk snapshot {data.dataset} --because ...",
+        )
+
     def _judged(self, case: Case, environment: Environment) -> Gate:
         verdict = self.verdict(case.version, environment)
         name = environment.name
         if verdict is None or not self.verdict_current(case, environment):
+            if case.version and (erased := self.unjudgeable(case.version, environment, self.policy(case, environment))):
+                return erased
             text = f"passes the checks of {name}" + (" again: they changed" if verdict else "")
             return Gate(
                 kind=WaitKind.VERDICT,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Check, Deploy, Promote, Wait, WaitKind
-from stellwerk.planning.gates import Case, Gates
+from stellwerk.planning.gates import Case, Gate, Gates
+from stellwerk.planning.gone import package_gone
 from stellwerk.planning.policy import current
 from stellwerk.planning.route_plan import RoutePlan, target_words
 
@@ -35,12 +37,21 @@ def revalidate(case: Case, release: Release, gates: Gates, plan: RoutePlan) -> N
             continue  # the deployment's own gate says so
         if not current(verdict, version.record, gates.policy(released, judge)):
             reason = f"v{release.version} is released in {case.environment.name} and its thresholds changed"
+            erased = gates.unjudgeable(version, judge, gates.policy(released, judge))
+            if erased is not None:
+                _say_unjudged(released, erased, reason, plan)
+                continue
             _judge_again(case, judge, release.version, reason, plan)
         elif not verdict.passed and not release.rollback:
             violated.append(judge)
     if violated and not _roll_back(released, violated, gates, plan):
         for judge in violated:
             _say_violated(released, judge, plan)
+
+
+def _say_unjudged(case: Case, erased: Gate, reason: str, plan: RoutePlan) -> None:
+    if all(wait.reason != erased.text for wait in plan.waits):
+        plan.wait(case, replace(erased, text=f"{reason}; {erased.text}"))
 
 
 def _judge_again(case: Case, judge: Environment, number: int, reason: str, plan: RoutePlan) -> str:
@@ -83,13 +94,18 @@ def _roll_back(case: Case, violated: list[Environment], gates: Gates, plan: Rout
 
 
 def _stale_judges(case: Case, version: Version, gates: Gates) -> list[Environment] | None:
-    """The judges that must look at the version again; None where one refuses it, or never saw it."""
-    stale = []
+    """The judges that must look at the version again; None where one refuses it, never saw it, or cannot see it."""
+    stale: list[Environment] = []
+    if package_gone(gates.observed, version.record):
+        return None
     for judge in gates.route.judges(case.model, case.environment):
         verdict = version.verdicts.get(judge.name)
         if verdict is None:
             return None
-        if not current(verdict, version.record, gates.policy(case, judge)):
+        policy = gates.policy(case, judge)
+        if not current(verdict, version.record, policy):
+            if gates.unjudgeable(version, judge, policy):
+                return None
             stale.append(judge)
         elif not verdict.passed:
             return None

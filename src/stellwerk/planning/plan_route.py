@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Check, Deploy, Promote, Train, Wait, WaitKind
 from stellwerk.planning.gates import Case, Gate, Gates
+from stellwerk.planning.gone import erased_words
 from stellwerk.planning.plan_guard import revalidate
 from stellwerk.planning.policy import current
 from stellwerk.planning.route_plan import RoutePlan, promotion_branch, target_words
@@ -19,17 +20,20 @@ if TYPE_CHECKING:
 def plan_route(candidate: Candidate, gates: Gates, *, snapshot: bool, retry: bool) -> RoutePlan:
     """Everything to do for one model. `snapshot`: the plan takes the first snapshot of its data before."""
     plan = RoutePlan(pending=(f"snapshot:{candidate.model.train.data}",) if snapshot and candidate.model.train else ())
-    _plan_training(candidate, plan, retry=retry)
+    _plan_training(candidate, gates, plan, retry=retry)
     for environment in gates.route.of(candidate.model):
         _plan_environment(candidate, environment, gates, plan)
     return plan
 
 
-def _plan_training(candidate: Candidate, plan: RoutePlan, *, retry: bool) -> None:
+def _plan_training(candidate: Candidate, gates: Gates, plan: RoutePlan, *, retry: bool) -> None:
     model = candidate.model
     if candidate.version:
         return
-    if candidate.missing:
+    if erased := _erased(candidate, gates):
+        plan.blocked = True
+        plan.waits.append(erased)
+    elif candidate.missing:
         named = ", ".join(candidate.missing[:3])
         plan.blocked = True
         plan.waits.append(
@@ -50,6 +54,21 @@ def _plan_training(candidate: Candidate, plan: RoutePlan, *, retry: bool) -> Non
         action = Train(model=model.name, fingerprint=candidate.fingerprint)
         plan.add(f"train:{model.name}", action, candidate.reason, seconds=seconds)
         plan.pending = (*plan.pending, f"train:{model.name}")
+
+
+def _erased(candidate: Candidate, gates: Gates) -> Wait | None:
+    """The wait of a training whose data, or whose own result, somebody decided to delete."""
+    model, erased = candidate.model, gates.observed.erased
+    pointer = gates.observed.pointers.get(model.train.data) if model.train else None
+    if pointer is not None and pointer.md5 in erased:
+        reason = f"the snapshot {pointer.md5[:8]} of {pointer.path} was {erased_words(erased[pointer.md5])}"
+        unblock = f"take a new one: stellwerk snapshot {model.train.data if model.train else ''} --because ..."
+    elif candidate.lost and candidate.lost[0].record.package.md5 in erased:
+        reason = f"the package of v{candidate.lost[0].record.number}, which is the same, was {candidate.lost[1]}"
+        unblock = "change code, data or parameters"
+    else:
+        return None
+    return Wait(kind=WaitKind.DATA, model=model.name, reason=reason, unblock=unblock)
 
 
 def _plan_environment(candidate: Candidate, environment: Environment, gates: Gates, plan: RoutePlan) -> None:
@@ -84,6 +103,11 @@ def _plan_check(case: Case, gates: Gates, plan: RoutePlan) -> None:
         return  # nothing asked, or part of the training
     verdict = gates.verdict(case.version, environment)
     if case.version is None or not gates.verdict_current(case, environment):
+        erased = gates.unjudgeable(case.version, environment, policy) if case.version else None
+        if erased is not None:
+            plan.blocked = True
+            plan.wait(case, erased)
+            return
         champion = gates.champion(case, environment) if policy.measures else None
         reason = "not checked there yet"
         if verdict is not None and case.version is not None:

@@ -17,6 +17,7 @@ from stellwerk.planning.gates import check_words
 from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
 from stellwerk.reconcile.discretion import discreet, quotes, sensitive
 from stellwerk.reconcile.messages import check_lines, message
+from stellwerk.reconcile.presence import fetch
 from stellwerk.reconcile.standing import brought_up
 from stellwerk.reconcile.world import PACKAGES, State, World, data_remote, dataset_for
 from stellwerk.training.develop import check_source
@@ -84,7 +85,7 @@ def judge(
     with tempfile.TemporaryDirectory(prefix="stellwerk-check-") as name:
         room = Path(name)
         on_line(f"fetching the package of v{record.number}")
-        world.store.fetch(record.package.md5, room / "package", remote=PACKAGES)
+        fetch(world, state, record.package.md5, room / "package", remote=PACKAGES)
         if policy.function:
             results += _function(world, state, model, environment, record=record, package=room / "package")
         if policy.measures:
@@ -93,7 +94,7 @@ def judge(
             if champion is not None:
                 rival_version = state.version(model, champion)
                 on_line(f"fetching the package of champion v{champion}")
-                world.store.fetch(rival_version.record.package.md5, room / "champion", remote=PACKAGES)
+                fetch(world, state, rival_version.record.package.md5, room / "champion", remote=PACKAGES)
                 rival = _contender(world, state, rival_version, room / "champion", room / "champion-data")
             on_line(f"measuring v{record.number} in {environment.name}")
             evaluation = evaluate(_request(world, state, model, environment, challenger=challenger, champion=rival))
@@ -204,7 +205,7 @@ def _rows(world: World, state: State, dataset: Dataset, room: Path) -> Path | No
     if pointer is None:
         return None
     file = room / f"{dataset.name}.{dataset.format}"
-    world.store.fetch(pointer.md5, file, remote=data_remote(state.project, dataset))
+    fetch(world, state, pointer.md5, file, remote=data_remote(state.project, dataset))
     return file
 
 
@@ -255,7 +256,7 @@ def judge_with(
             if champion is not None:
                 version = state.version(model, champion)
                 on_line(f"fetching the package of champion v{champion}")
-                world.store.fetch(version.record.package.md5, Path(name) / "champion", remote=PACKAGES)
+                fetch(world, state, version.record.package.md5, Path(name) / "champion", remote=PACKAGES)
                 rival = _contender(world, state, version, Path(name) / "champion", Path(name) / "champion-data")
             challenger = Contender(package=package, record=record, snapshot=snapshot)
             on_line(f"measuring as {environment.name} would")
@@ -291,8 +292,10 @@ def _contender(world: World, state: State, version: Version, package: Path, data
     known = {dataset.name: dataset for dataset in state.project.datasets}
     dataset = known.get(record.data.dataset)
     remote = data_remote(state.project, dataset) if dataset else None
+    if record.data.md5 in state.observed.erased:
+        return Contender(package=package, record=record, snapshot=None)
     if not data.exists():
-        world.store.fetch(record.data.md5, data, remote=remote)
+        fetch(world, state, record.data.md5, data, remote=remote)
     return Contender(package=package, record=record, snapshot=data)
 
 

@@ -12,8 +12,10 @@ from stellwerk.model.records import Approval, Hold, Incident, Release, Rollback,
 from stellwerk.model.views import Decision
 from stellwerk.planning.candidate import find_candidate
 from stellwerk.planning.gates import Case, seconds_of
+from stellwerk.planning.gone import package_gone
 from stellwerk.planning.route_plan import promotion_branch
 from stellwerk.reconcile.messages import message
+from stellwerk.reconcile.presence import prove_there
 from stellwerk.reconcile.release import release_text
 from stellwerk.reconcile.world import State, World, incident_path, release_path
 
@@ -141,6 +143,7 @@ def promote_by_hand(world: World, state: State, subject: Subject, version: Versi
         raise BlockedError(
             f"{name} v{number} may not enter {environment.name}: not met: {words}", hint=closed[0].unblock
         )
+    prove_there(world, state, case, lambda _: None)
     text = release_text(state, environment.name, name, Release(version=number))
     summary = f"promote: {name} v{number} to {environment.name}"
     body = f"promoted by hand by {world.actor.name}; every gate is open"
@@ -245,6 +248,8 @@ def _earlier(state: State, subject: Subject, release: Release) -> Version:
     for number in sorted(facts.versions, reverse=True):
         version = facts.versions[number]
         verdicts = [version.verdicts.get(environment.name) for environment in judges]
+        if package_gone(state.observed, version.record):
+            continue
         if number < release.version and all(verdict is not None and verdict.passed for verdict in verdicts):
             return version
     raise BlockedError(

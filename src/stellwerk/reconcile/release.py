@@ -16,6 +16,7 @@ from stellwerk.model.records import Deployment, Hold, Incident, Release, Rollbac
 from stellwerk.model.views import Done
 from stellwerk.planning.route_plan import promotion_branch
 from stellwerk.reconcile.messages import check_lines, message
+from stellwerk.reconcile.presence import fetch, prove_there
 from stellwerk.reconcile.world import PACKAGES, State, World, incident_path, release_path
 
 if TYPE_CHECKING:
@@ -27,12 +28,13 @@ DEPLOY_FAILED = "deploy-failed"
 EVIDENCE = 30  # lines
 
 
-def promote(world: World, state: State, step: Step, action: Promote) -> Done:
-    """Set the release of an environment: a commit, or a promotion branch."""
+def promote(world: World, state: State, step: Step, action: Promote, on_line: Lines = lambda _: None) -> Done:
+    """Set the release of an environment: a commit, or a promotion branch. Before it the version's bytes are seen."""
     model, environment = state.model(action.model), state.environment(action.environment)
     if action.version is None:
         raise ValueError(step.key)
     name, number = model.name, action.version
+    prove_there(world, state, state.case(model, environment, state.version(model, number)), on_line)
     old = f"v{action.previous} → " if action.previous else ""
     path = release_path(environment.name, name)
     if action.back:
@@ -109,7 +111,7 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
     with tempfile.TemporaryDirectory(prefix="stellwerk-deploy-") as room:
         package = Path(room) / "package"
         on_line(f"fetching the package of v{record.number}")
-        world.store.fetch(record.package.md5, package, remote=PACKAGES)
+        fetch(world, state, record.package.md5, package, remote=PACKAGES)
         world.publisher.push()  # the release must be seen before its effect is
         request = DeployRequest(
             model=name,

@@ -10,6 +10,7 @@ from stellwerk.adapters.dvc.source import fetch_source, put_in_place
 from stellwerk.data.columns import check_columns
 from stellwerk.data.frames import read_rows
 from stellwerk.errors import StellwerkError
+from stellwerk.planning.gone import bytes_gone
 from stellwerk.reconcile.messages import message
 from stellwerk.reconcile.world import State, World, data_remote
 
@@ -39,6 +40,12 @@ def take_snapshot(
     held = pointer.read_bytes() if pointer.exists() else None
     added = world.store.add(dataset.path)
     _put_back(pointer, held)  # the commit brings the new one: a push that fails leaves everything as it was
+    if added.pointer.md5 in state.observed.erased:
+        raise StellwerkError(
+            f"these bytes ({added.pointer.md5}) were {bytes_gone(state.observed, added.pointer.md5)}",
+            where=dataset.path,
+            hint="take out of the source what had to go, then take the snapshot; `stellwerk gc` clears the cache",
+        )
     remote = data_remote(state.project, dataset)
     on_line(f"pushing to {remote or 'the default remote'}")
     world.store.push([added.pointer.md5], remote=remote)

@@ -51,7 +51,7 @@ PREDICTIONS = "predictions"
 class Contender:
     """A version to be measured: its fetched package folder, its record, and the snapshot its record names.
 
-    `snapshot` None: the same file as the challenger's.
+    `snapshot` None: the same file as the challenger's, or erased by decision, if the records name another one.
     """
 
     package: Path
@@ -96,6 +96,7 @@ class _Rows:
     rows: pd.DataFrame
     types: pd.DataFrame
     excluded: int
+    unknown: bool = False  # the champion's data are erased: it may have been trained on some of the rows
 
 
 def evaluate(request: EvaluationRequest) -> Evaluation:
@@ -117,6 +118,8 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     detail = f"{count} held-out rows predicted from the package" + (
         f"; {chosen.excluded} left out, the champion was trained on them" if chosen.excluded else ""
     )
+    if chosen.unknown:  # at worst in the champion's favour, so nothing passes that should not
+        detail += "; none left out for the champion, whose data were erased by decision"
     checks = [CheckResult(name=PREDICTIONS, passed=True, detail=detail)]
     rival: Predictions | None = None
     difference: dict[str, Json] | None = None
@@ -160,6 +163,8 @@ def _choose(request: EvaluationRequest) -> _Rows:
         return _Rows(rows=rows, types=types, excluded=0)
     champion = request.champion
     known = champion.record.data.sha256 == challenger.record.data.sha256
+    if champion.snapshot is None and not known:
+        return _Rows(rows=rows, types=types, excluded=0, unknown=True)
     theirs = snapshot if known or champion.snapshot is None else _snapshot(champion, champion.snapshot)
     trained = theirs.rows[~find_holdout(theirs.rows, champion.record.holdout)]
     identity = _identity(challenger.record.holdout.identity, rows, trained)
