@@ -56,22 +56,29 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_adding_a_file_writes_its_pointer_and_ignores_it(repo, store):
+def add(repo, store, path):
+    """Track it, and write what is to be committed, as the commit does."""
+    added = store.add(path)
+    repo.gen(added.files)
+    return added
+
+
+def test_adding_a_file_gives_its_pointer_and_ignores_it(repo, store):
     repo.gen({"data/sales.csv": ROWS})
-    added = store.add("data/sales.csv")
+    assert not (repo.root / "data/sales.csv.dvc").exists()
+    added = add(repo, store, "data/sales.csv")
     assert added.pointer.md5 == md5(ROWS)
     assert added.pointer.size == len(ROWS)
     assert added.pointer.path == "data/sales.csv"
     assert set(added.files) == {"data/sales.csv.dvc", "data/.gitignore"}
     assert added.files["data/.gitignore"] == b"/sales.csv\n"
-    for path, content in added.files.items():
-        assert (repo.root / path).read_bytes() == content
+    assert (repo.root / "data/.gitignore").read_text() == "/sales.csv\n"
     assert subprocess.run(["dvc", "status", "-q"], cwd=repo.root, check=False).returncode == 0
 
 
 def test_adding_again_is_the_same_and_a_change_gives_a_new_pointer(repo, store):
     repo.gen({"data/sales.csv": ROWS})
-    first = store.add("data/sales.csv")
+    first = add(repo, store, "data/sales.csv")
     assert store.add("data/sales.csv") == first
     (repo.root / "data/sales.csv").unlink()
     repo.gen({"data/sales.csv": ROWS + "2,3\n"})
@@ -82,10 +89,48 @@ def test_adding_again_is_the_same_and_a_change_gives_a_new_pointer(repo, store):
 
 def test_adding_keeps_what_a_person_wrote_into_the_pointer(repo, store):
     repo.gen({"data/sales.csv": ROWS})
-    store.add("data/sales.csv")
+    add(repo, store, "data/sales.csv")
     pointer = repo.root / "data/sales.csv.dvc"
     pointer.write_text(pointer.read_text() + "meta:\n  owner: sales\n")
     assert b"owner: sales" in store.add("data/sales.csv").files["data/sales.csv.dvc"]
+
+
+def test_adding_never_takes_the_file_away(repo, store):
+    repo.gen({"data/sales.csv": ROWS})
+    before = (repo.root / "data/sales.csv").stat().st_ino
+    store.add("data/sales.csv")
+    assert (repo.root / "data/sales.csv").stat().st_ino == before
+    assert (store.root / ".dvc/cache/files/md5" / md5(ROWS)[:2] / md5(ROWS)[2:]).read_text() == ROWS
+
+
+@pytest.mark.parametrize("place", ["cache", "remote"])
+def test_the_empty_object_of_a_killed_copy_is_taken_for_absent(repo, store, storage, place):
+    """DVC opens an object under its final name to see whether it can be a clone, and copies it afterwards."""
+    repo.gen({"data/sales.csv": ROWS})
+    hollow = (
+        {"cache": store.root / ".dvc/cache", "remote": storage}[place] / "files/md5" / md5(ROWS)[:2] / md5(ROWS)[2:]
+    )
+    hollow.parent.mkdir(parents=True)
+    hollow.touch()
+    assert store.missing([md5(ROWS)], remote=None) == {md5(ROWS)}
+    store.add("data/sales.csv")
+    assert repo.read("data/sales.csv") == ROWS
+    store.push([md5(ROWS)], remote=None)
+    assert hollow.read_text() == ROWS
+    assert store.missing([md5(ROWS)], remote=None) == frozenset()
+
+
+def test_the_empty_objects_of_a_killed_copy_of_a_folder_are_made_whole(store, storage, tmp_path):
+    name = store.cache_folder(package(tmp_path))
+    for file in (store.root / ".dvc/cache/files").rglob("*"):
+        if file.is_file() and not file.name.endswith(".dir"):
+            file.chmod(0o644)
+            file.write_bytes(b"")
+    assert store.cache_folder(tmp_path / "package") == name
+    store.push([name], remote="packages")
+    emptied(store)
+    store.fetch(name, tmp_path / "back", remote="packages")
+    assert tree(tmp_path / "back") == tree(tmp_path / "package")
 
 
 def test_adding_stages_nothing_in_git_and_prints_nothing(repo, store, capfd):
@@ -114,7 +159,7 @@ def test_adding_what_git_tracks_or_what_is_not_there_says_what_to_do(repo, store
 
 def test_adding_below_a_tracked_folder_is_refused(repo, store):
     repo.gen({"data/sales.csv": ROWS})
-    store.add("data")
+    add(repo, store, "data")
     with pytest.raises(StellwerkError, match="a folder that DVC tracks") as caught:
         store.add("data/sales.csv")
     assert caught.value.where == "data.dvc"

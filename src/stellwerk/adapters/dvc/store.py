@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stellwerk.adapters.dvc.session import Session
 
 CHUNK = 1 << 20
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"  # the MD5 of nothing
 
 
 class DvcStore:
@@ -33,9 +34,10 @@ class DvcStore:
         self.root = root.absolute()
 
     def add(self, path: str) -> AddResult:
-        """Track the file, put it into the cache, write its pointer; the files to commit come back with it.
+        """Track the file and put it into the cache; its pointer and the other files to commit come back.
 
-        As `dvc add`, except that it does not collect every stage of the repository first.
+        As `dvc add`, except that it writes no pointer (that is the commit's work), never takes the file away, not
+        even to put a link in its place, and does not collect every stage of the repository first.
         """
         file = self.root / path
         if not file.exists():
@@ -48,8 +50,11 @@ class DvcStore:
                     hint=f"remove that pointer first: `dvc remove {parent}.dvc`",
                 )
         self._refuse_tracked(path)
-        pointer = self.root / f"{path}.dvc"
+        pointer, ignored = self.root / f"{path}.dvc", file.parent / ".gitignore"
         with opened(self.root, doing=f"track {path}") as session:
+            from dvc.stage.serialize import to_single_stage_file
+            from dvc.utils.serialize import dumps_yaml
+
             repo = session.repo
             with repo.lock, repo.scm_context(autostage=False, quiet=True):
                 if pointer.exists():
@@ -58,30 +63,21 @@ class DvcStore:
                     stage = repo.stage.create(
                         single_stage=True, validate=False, fname=str(pointer), wdir=str(file.parent), outs=[file.name]
                     )
-                stage.add_outs(None)
-                stage.dump()
-            out = stage.outs[0]
+                out = stage.outs[0]
+                out.meta, out.hash_info = _cached(repo, file, linked=repo.cache.local.cache_types[0] == "hardlink")
+                out.hash_name, out.files = "md5", None
+                out.ignore()
+                text = dumps_yaml(to_single_stage_file(stage))
             found = Pointer(path=path, md5=out.hash_info.value, size=out.meta.size, place=f"{path}.dvc")
-        changed = (pointer, file.parent / ".gitignore")
-        return AddResult(
-            pointer=found,
-            files={f.relative_to(self.root).as_posix(): f.read_bytes() for f in changed if f.exists()},
-        )
+        files = {f"{path}.dvc": text.encode()}
+        if ignored.exists():
+            files[ignored.relative_to(self.root).as_posix()] = ignored.read_bytes()
+        return AddResult(pointer=found, files=files)
 
     def cache_folder(self, path: Path) -> str:
         """Put a folder into the cache without a pointer; returns its hash, which ends in `.dir`."""
-        from dvc_data.hashfile.build import build
-        from dvc_data.hashfile.transfer import transfer
-
         with opened(self.root, doing=f"cache {path}") as session:
-            cache = session.repo.cache.local
-            staging, _, tree = build(cache, str(path), cache.fs, "md5")
-            outcome = transfer(staging, cache, {tree.hash_info}, shallow=False)
-            if outcome.failed:
-                raise StellwerkError(
-                    f"cannot cache {path}", where=str(path), hint="check that .dvc/cache can be written and has space"
-                )
-            return str(tree.hash_info.value)
+            return str(_cached(session.repo, path)[1].value)
 
     def push(self, hashes: Iterable[str], *, remote: str | None) -> None:
         """Copy from the cache to the remote, then ask the remote for each of them (and each file of a folder)."""
@@ -90,7 +86,7 @@ class DvcStore:
             return
         with opened(self.root, doing="push", remote=remote, asks_remote=True) as session:
             there, cache = session.repo.cloud.get_remote_odb(remote, "push"), session.repo.cache.local
-            contents = {md5: _contents(md5, cache) or _contents(md5, there) for md5 in wanted}
+            contents = {md5: contents_of(md5, cache) or contents_of(md5, there) for md5 in wanted}
             lost = sorted(md5 for md5, files in contents.items() if files is None)
             every = frozenset[str]().union(*(files or () for files in contents.values()))
             absent = every - _held(every, there)
@@ -114,7 +110,8 @@ class DvcStore:
         with opened(self.root, doing="ask what is there", remote=remote, asks_remote=True) as session:
             there, cache = session.repo.cloud.get_remote_odb(remote, "status"), session.repo.cache.local
             held = _held(wanted, there)
-            contents = {md5: _contents(md5, cache) or _contents(md5, there) for md5 in held}
+            bring_lists(held, there, cache)
+            contents = {md5: contents_of(md5, cache) or contents_of(md5, there) for md5 in held}
             return (wanted - held) | _absent(contents, there)
 
     def fetch(self, md5: str, destination: Path, *, remote: str | None) -> None:
@@ -179,6 +176,25 @@ class DvcStore:
             )
 
 
+def _cached(repo: Any, path: Path, *, linked: bool = False) -> tuple[Any, Any]:
+    """Put a file or folder into the cache; returns DVC's (meta, hash). `linked`: the cache may be a link to it."""
+    from dvc_data.hashfile.build import build
+    from dvc_data.hashfile.transfer import transfer
+
+    cache = repo.cache.local
+    staging, meta, found = build(cache, str(path), cache.fs, "md5", ignore=repo.dvcignore)
+    name = str(found.hash_info.value)
+    every = contents_of(name, staging) or {name}
+    for md5 in every - _held(every, cache):
+        Path(cache.oid_to_path(md5)).unlink(missing_ok=True)  # a killed copy, which DVC would take for the content
+    outcome = transfer(staging, cache, {found.hash_info}, shallow=False, hardlink=linked)
+    if outcome.failed:
+        raise StellwerkError(
+            f"cannot cache {path}", where=str(path), hint="check that .dvc/cache can be written and has space"
+        )
+    return meta, found.hash_info
+
+
 def bring_into_cache(session: Session, md5: str, *, remote: str | None) -> None:
     """As `DvcStore.bring`, in a repository that is open already."""
     cache = session.repo.cache.local
@@ -186,11 +202,17 @@ def bring_into_cache(session: Session, md5: str, *, remote: str | None) -> None:
         return
     there = session.repo.cloud.get_remote_odb(remote, "fetch")
     failures = _transfer(there, cache, frozenset({md5}) - _held({md5}, cache), verify=True)
-    files = _contents(md5, cache)
+    files = contents_of(md5, cache)
     if files is not None:
         failures += _transfer(there, cache, files - _held(files, cache), verify=True)
     if not _complete(md5, cache):
         raise session.refused(f"fetch {md5}", remote, failures)
+
+
+def bring_lists(hashes: Iterable[str], there: Any, cache: Any) -> None:
+    """Copy the lists of these folders that the cache lacks into it, many at a time; those that fail are left out."""
+    folders = frozenset(md5 for md5 in hashes if md5.endswith(".dir"))
+    _transfer(there, cache, folders - _held(folders, cache), verify=True)
 
 
 def _transfer(source: Any, target: Any, hashes: frozenset[str], *, verify: bool = False) -> list[BaseException]:
@@ -213,11 +235,15 @@ def _transfer(source: Any, target: Any, hashes: frozenset[str], *, verify: bool 
 
 
 def _held(hashes: Iterable[str], place: Any) -> frozenset[str]:
+    """Those that the place has. An empty file of another name is not the object: DVC leaves one when it is killed."""
     wanted = list(hashes)
-    return frozenset(place.oids_exist(wanted)) if wanted else frozenset()
+    there = frozenset(place.oids_exist(wanted)) if wanted else frozenset[str]()
+    if place.fs.protocol != "local":
+        return there
+    return frozenset(md5 for md5 in there if md5 == EMPTY or Path(place.oid_to_path(md5)).stat().st_size)
 
 
-def _contents(md5: str, place: Any) -> frozenset[str] | None:
+def contents_of(md5: str, place: Any) -> frozenset[str] | None:
     """The object itself and, of a folder, every file in it; None where the folder's list is not there."""
     if not md5.endswith(".dir"):
         return frozenset({md5})
@@ -245,7 +271,7 @@ def _absent(contents: dict[str, frozenset[str] | None], place: Any) -> frozenset
 
 
 def _complete(md5: str, place: Any) -> bool:
-    files = _contents(md5, place)
+    files = contents_of(md5, place)
     return files is not None and files <= _held(files, place)
 
 
