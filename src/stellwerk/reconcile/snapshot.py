@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+import shutil
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.dvc.source import fetch_source, put_in_place
+from stellwerk.adapters.leftovers import beside
 from stellwerk.data.columns import check_columns
 from stellwerk.data.frames import read_rows
 from stellwerk.errors import StellwerkError
@@ -16,6 +16,7 @@ from stellwerk.reconcile.world import State, World, data_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from stellwerk.model.declared import Dataset
 
@@ -30,16 +31,17 @@ def take_snapshot(
     Raises StellwerkError that lists the rows and columns at fault where the data break what `columns` declares.
     """
     (world.root / dataset.path).parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".stellwerk-", dir=(world.root / dataset.path).parent) as room:
-        fetched = fetch_source(dataset, world.root, into=Path(room))
+    room = beside(world.root / dataset.path)
+    room.mkdir()
+    try:
+        fetched = fetch_source(dataset, world.root, into=room)
         on_line(f"checking {dataset.path}")
         rows = check_rows(fetched, dataset, state)
         put_in_place(fetched, dataset, world.root)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
     before = state.observed.pointers.get(dataset.name)
-    pointer = world.root / f"{dataset.path}.dvc"
-    held = pointer.read_bytes() if pointer.exists() else None
     added = world.store.add(dataset.path)
-    _put_back(pointer, held)  # the commit brings the new one: a push that fails leaves everything as it was
     if added.pointer.md5 in state.observed.erased:
         raise StellwerkError(
             f"these bytes ({added.pointer.md5}) were {bytes_gone(state.observed, added.pointer.md5)}",
@@ -59,13 +61,6 @@ def take_snapshot(
     summary = f"snapshot: {dataset.name}, {rows} rows"
     commit = world.commits.commit(dict(added.files), message(summary, body, world.actor, action="snapshot"))
     return summary, commit
-
-
-def _put_back(file: Path, content: bytes | None) -> None:
-    if content is None:
-        file.unlink(missing_ok=True)
-    else:
-        file.write_bytes(content)
 
 
 def check_rows(file: Path, dataset: Dataset, state: State) -> int:

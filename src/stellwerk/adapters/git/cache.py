@@ -6,14 +6,14 @@ Anything wrong with it (missing, damaged, read-only, of another version) only co
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk import __version__
+from stellwerk.adapters.leftovers import beside
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stellwerk.model.declared import Json
 
 
@@ -70,11 +70,11 @@ class BlobCache:
 
     def _write(self, kind: str, blobs: dict[str, Json]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{kind}.")
+        fresh = beside(self._path(kind))
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with fresh.open("w", encoding="utf-8") as file:
                 json.dump({"version": __version__, "blobs": blobs}, file, separators=(",", ":"))
-            Path(name).replace(self._path(kind))
+            fresh.replace(self._path(kind))
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
             raise

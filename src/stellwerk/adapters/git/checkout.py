@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.objects import FOLDER, Entry
 from stellwerk.adapters.git.read import SUBMODULE, SYMLINK, CommitTree, GitError, GitReader
+from stellwerk.adapters.leftovers import beside, sweep
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from stellwerk.adapters.git.objects import NewObjects
 
@@ -96,6 +96,8 @@ class Checkout:
             return ()
         if note.get("ref") != self.ref or not self.current or tip is None:
             return ()
+        for path in paths:
+            sweep(self.reader.root / path)
         if not self.reader.commit_of(commit) or not self.reader.ancestor(commit, tip):
             (self.notes / NOTE).unlink(missing_ok=True)
             return ()
@@ -179,18 +181,18 @@ class Checkout:
 def write_atomically(path: Path, content: bytes, *, durably: bool = True) -> None:
     """Replace a file whole: a reader sees the old bytes or the new ones; `durably`: after a power failure as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+    fresh = beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
             if durably:
                 file.flush()
                 os.fsync(file.fileno())
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        Path(name).chmod(mode)
-        Path(name).replace(path)
+        fresh.chmod(mode)
+        fresh.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
 
 

@@ -12,6 +12,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.folders import digest_folder
+from stellwerk.adapters.leftovers import beside, sweep
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class LocalTarget:
             raise StellwerkError(f"there is no package of {request.model} to deploy", where=request.environment)
         name = f"versions/{request.sha256[:16]}"
         unpacked, before = place / name, self.running(request)
+        for left in (unpacked, place / "current", place / "withdrawn.json"):
+            sweep(left)
         if not unpacked.is_dir() or digest_folder(unpacked).sha256 != request.sha256:
             _unpack(request.package, unpacked, request.sha256)
         os.utime(unpacked)
@@ -75,7 +78,8 @@ class LocalTarget:
 
     def _withdraw(self, place: Path, request: DeployRequest) -> str:
         said = {"model": request.model, "environment": request.environment, "fallback": request.fallback}
-        fresh = place / f".withdrawn-{os.getpid()}"
+        fresh = beside(place / "withdrawn.json")
+        sweep(place / "current")
         fresh.write_text(json.dumps(said, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         fresh.replace(place / "withdrawn.json")
         (place / "current").unlink(missing_ok=True)
@@ -84,8 +88,7 @@ class LocalTarget:
 
 def _unpack(package: Path, target: Path, sha256: str) -> None:
     """Copy beside, prove the copy, then rename: a half-written version never has its name."""
-    fresh = target.with_name(f".{target.name}-{os.getpid()}")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh, damaged = beside(target), beside(target)
     try:
         shutil.copytree(package, fresh, symlinks=True)
         found = digest_folder(fresh).sha256
@@ -96,16 +99,15 @@ def _unpack(package: Path, target: Path, sha256: str) -> None:
                 hint="do not deploy it; fetch it again, and ask who changed it",
             )
         if target.exists():
-            target.rename(fresh.with_name(f"{fresh.name}-damaged"))
+            target.rename(damaged)
         fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(fresh.with_name(f"{fresh.name}-damaged"), ignore_errors=True)
+        shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _link(link: Path, to: str) -> None:
-    fresh = link.with_name(f".current-{os.getpid()}")
-    fresh.unlink(missing_ok=True)
+    fresh = beside(link)
     fresh.symlink_to(to)
     try:
         fresh.replace(link)
@@ -114,7 +116,10 @@ def _link(link: Path, to: str) -> None:
 
 
 def _forget_old(versions: Path, *, keep: Path) -> None:
-    newest = sorted((path for path in versions.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns)
-    for path in newest[:-KEPT]:
+    """Each is renamed before it is removed: half of a version never has its name."""
+    whole = [path for path in versions.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    for path in sorted(whole, key=lambda path: path.stat().st_mtime_ns)[:-KEPT]:
         if path != keep:
-            shutil.rmtree(path, ignore_errors=True)
+            gone = beside(path)
+            path.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
