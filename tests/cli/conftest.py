@@ -22,6 +22,8 @@ class Request:
     confirm_trainings: int | None = None
     confirm_removals: int | None = None
     retry: bool = False
+    jobs: int = 1
+    shard: Any = None
 
 
 @dataclass(kw_only=True)

@@ -67,7 +67,14 @@ def test_the_detailed_exit_code_of_plan_is_2_only_when_there_is_something_to_do(
 
 def test_plan_passes_its_options_on(run, workspace):
     run("plan", "--at", "HEAD~1", "--model", "m", "--environment", "e", "--confirm-trainings", "9")
-    expected = {"at": "HEAD~1", "model": "m", "environment": "e", "confirm_trainings": 9, "confirm_removals": None}
+    expected = {
+        "at": "HEAD~1",
+        "model": "m",
+        "environment": "e",
+        "confirm_trainings": 9,
+        "confirm_removals": None,
+        "shard": None,
+    }
     assert last(workspace) == ("plan", (), expected)
 
 
@@ -157,6 +164,8 @@ def test_reconcile_passes_its_options_on(run, workspace):
         "confirm_trainings": None,
         "confirm_removals": 4,
         "retry": True,
+        "jobs": 1,
+        "shard": None,
     }
 
 

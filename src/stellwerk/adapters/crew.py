@@ -17,13 +17,14 @@ import time
 import traceback
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.connection import Pipe, wait
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection
     from types import FrameType, TracebackType
     from typing import Self
@@ -153,6 +154,12 @@ class Crew:
     def busy(self) -> int:
         """How many jobs are at work."""
         return len(self._members)
+
+    @staticmethod
+    def prepare(modules: Iterable[str]) -> None:
+        """Import here, once, what every job would import for itself."""
+        for name in modules:
+            import_module(name)
 
     def start(self, job: str, call: Callable[[Asker], object]) -> None:
         """Make the call in a process of its own; what it returns must be picklable. StellwerkError: no room."""

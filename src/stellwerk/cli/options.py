@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -9,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from stellwerk.planning.shard import Shard
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
@@ -85,6 +88,26 @@ def environment_option(function: Decorated) -> Decorated:
         shell_complete=completing("environments"),
     )
     return option(function)
+
+
+def shard_option(function: Decorated) -> Decorated:
+    """`--shard`: one of several parts of the plan."""
+    option = click.option(
+        "--shard", metavar="I/N", callback=_shard, help="Only the I-th of N parts; models are split by their names."
+    )
+    return option(function)
+
+
+def _shard(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Shard | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", value)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter(f"{value!r} is no part of a whole; write I/N, as 1/3, 2/3 and 3/3")
+
+    from stellwerk.planning.shard import Shard
+
+    return Shard(number=int(found[1]), of=int(found[2]))
 
 
 def confirm_options(function: Decorated) -> Decorated:

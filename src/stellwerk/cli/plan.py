@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from stellwerk.cli.console import Console, with_console
-from stellwerk.cli.options import confirm_options, environment_option, examples, formats, model_option
+from stellwerk.cli.options import confirm_options, environment_option, examples, formats, model_option, shard_option
+
+if TYPE_CHECKING:
+    from stellwerk.planning.shard import Shard
 
 CHANGES = 2
 
@@ -16,6 +21,7 @@ CHANGES = 2
         "stellwerk plan --detailed-exitcode     # exit code 2: something to do",
         "stellwerk plan --out plan.json && stellwerk reconcile plan.json",
         "stellwerk plan --at origin/main --model shoe-demand",
+        "stellwerk plan --shard 2/5             # what this part of a split reconcile would do",
     )
 )
 @formats("text", "json", "markdown")
@@ -24,6 +30,7 @@ CHANGES = 2
 @click.option("--at", metavar="REV", help="Plan for this commit instead of the files here.")
 @model_option
 @environment_option
+@shard_option
 @confirm_options
 @with_console
 def command(
@@ -36,6 +43,7 @@ def command(
     at: str | None,
     model: str | None,
     environment: str | None,
+    shard: Shard | None,
     confirm_trainings: int | None,
     confirm_removals: int | None,
 ) -> int:
@@ -47,6 +55,7 @@ def command(
         environment=environment,
         confirm_trainings=confirm_trainings,
         confirm_removals=confirm_removals,
+        shard=shard,
     )
     if out is not None:
         from stellwerk.report.plan_json import plan_json

@@ -15,10 +15,12 @@ from stellwerk.cli.options import (
     formats,
     model_option,
     push_option,
+    shard_option,
 )
 
 if TYPE_CHECKING:
     from stellwerk.model.views import Outcome
+    from stellwerk.planning.shard import Shard
 
 
 @click.command(
@@ -27,11 +29,17 @@ if TYPE_CHECKING:
         "stellwerk reconcile plan.json      # exactly what was planned, or nothing",
         "stellwerk reconcile --model shoe-demand --no-push",
         "stellwerk reconcile --retry        # try again what failed",
+        "stellwerk reconcile --jobs 4       # four models at once",
+        "stellwerk reconcile --shard 2/5    # in the second of five CI jobs",
     )
 )
 @click.argument("planfile", metavar="[PLAN]", required=False)
 @model_option
 @environment_option
+@shard_option
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), default=1, metavar="N", show_default=True, help="Do N steps at once."
+)
 @push_option
 @confirm_options
 @click.option("--retry", is_flag=True, help="Repeat trainings whose recorded attempt failed.")
@@ -44,6 +52,8 @@ def command(
     planfile: str | None,
     model: str | None,
     environment: str | None,
+    shard: Shard | None,
+    jobs: int,
     push: bool | None,
     confirm_trainings: int | None,
     confirm_removals: int | None,
@@ -66,13 +76,15 @@ def command(
         confirm_trainings=confirm_trainings,
         confirm_removals=confirm_removals,
         retry=retry,
+        jobs=jobs,
+        shard=shard,
     )
     workspace = console.open()
     if form == "json":
         outcome = workspace.reconcile(request, lambda _event: None)
         console.show(outcome_json(outcome))
         return exit_code(outcome)
-    with Progress(console) as progress:
+    with Progress(console, jobs=jobs) as progress:
         outcome = workspace.reconcile(request, progress)
     say = console.show if outcome.problems else console.tell  # a failure is never silent
     say(

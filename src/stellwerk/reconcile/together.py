@@ -6,13 +6,14 @@ one step runs at a time, and only from a state that knows how the one before end
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.crew import Asker, Crew, Said
 from stellwerk.errors import PushLostError, StellwerkError
-from stellwerk.model.actions import Render
+from stellwerk.model.actions import Check, Deploy, Render, Snapshot, Train
 from stellwerk.reconcile.apply import apply
 from stellwerk.reconcile.interlocking import Interlocking
 from stellwerk.reconcile.loop import carry_out, next_batch
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 TICK = 0.125  # seconds between two looks at the clock, for a display
 SHARE = 0.1  # of the time at most goes into planning while there is other work that can be started
+
+
+DVC = ("dvc.repo", "dvc.repo.index", "dvc.utils.strictyaml", "stellwerk.adapters.dvc.trainer")
+MEASURING = ("pandas", "stellwerk.training.evaluate")
 
 
 class JobFailed(Exception):  # noqa: N818 - a bug in a job, raised here with the traceback from there
@@ -67,6 +72,7 @@ def work_together(run: Run, state: State, plan: Plan, *, jobs: int) -> Plan:
         rules = Interlocking(state.project)
         now = time.monotonic()
         shift = _Shift(run=run, crew=crew, jobs=jobs, state=state, plan=plan, rules=rules, observed=now)
+        crew.prepare(_slow_to_import(plan))
         while True:
             while shift.moved and not shift.closing and _begin(shift):
                 _look(shift)
@@ -84,6 +90,13 @@ def work_together(run: Run, state: State, plan: Plan, *, jobs: int) -> Plan:
     if shift.lost is not None:
         raise shift.lost
     return shift.plan
+
+
+def _slow_to_import(plan: Plan) -> tuple[str, ...]:
+    """What the plan's jobs would each import. Not numpy on macOS: Apple's libraries behind it do not survive a fork."""
+    actions = {type(step.action) for step in plan.steps}
+    needed = DVC if actions & {Snapshot, Train, Check, Deploy} else ()
+    return needed + (MEASURING if Check in actions and sys.platform == "linux" else ())
 
 
 def _begin(shift: _Shift) -> bool:
