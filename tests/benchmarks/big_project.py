@@ -1,6 +1,6 @@
 """A project of any size whose every model is released, deployed and needs nothing: what a quiet day looks like.
 
-    python tests/benchmarks/big_project.py FOLDER --models 1000
+    python tests/benchmarks/big_project.py FOLDER --models 1000 --versions 5
 
 Declarations are split as a large company splits them: `include: [models/*/model.yaml]`. Every record is written by
 Stellwerk's own codec with the fingerprints and verdict keys that Stellwerk computes, so a plan of it must be empty.
@@ -156,8 +156,11 @@ def declarations(models: int) -> dict[str, bytes]:
     return {path: body.encode() for path, body in text.items()}
 
 
-def records(project: Project, files: Mapping[str, bytes]) -> dict[str, str]:
-    """What Stellwerk would have written: rendered stages, versions, verdicts, approvals, releases, deployments."""
+def records(project: Project, files: Mapping[str, bytes], versions: int) -> dict[str, str]:
+    """What Stellwerk would have written: rendered stages, versions, verdicts, approvals, releases, deployments.
+
+    The newest of the versions is what is declared; the older ones had other parameters.
+    """
     tree = MemoryTree(files)
     observed = observe(project, tree, tree, cache=NoCache(), basis="")
     datasets = {dataset.name: dataset for dataset in project.datasets}
@@ -168,34 +171,46 @@ def records(project: Project, files: Mapping[str, bytes]) -> dict[str, str]:
         dataset = datasets[model.train.data]
         made |= render_stage(model, dataset, tuple(file.path for file in code), project.limits)
         parts = fingerprint_parts(model, code, observed.pointers[dataset.name].md5)
-        version = version_record(model, parts, md5=observed.pointers[dataset.name].md5, path=dataset.path)
-        folder = f"registry/{model.name}"
-        made[f"{folder}/1/version.yaml"] = dump(version)
+        pointer = observed.pointers[dataset.name]
+        for number in range(1, versions + 1):
+            then = parts if number == versions else {**parts, "params": {"penalty": float(100 + number)}}
+            version = version_record(model, then, number=number, md5=pointer.md5, path=dataset.path)
+            made |= version_files(version, model, route)
         for environment in project.environments:
-            policy = route.policy(model, environment)
-            if not policy.empty:
-                made[f"{folder}/1/verdicts/{environment.name}.yaml"] = dump(
-                    verdict(version, environment.name, verdict_key(version, policy), policy.digest, policy)
-                )
             if environment.purpose is Purpose.PRODUCTION:
-                made[f"environments/{environment.name}/{model.name}.yaml"] = dump(Release(version=1))
-                made[f"{folder}/deployments/{environment.name}.yaml"] = dump(deployment(version, environment.name))
-                if model.risk == "high":
-                    made[f"{folder}/1/approvals/{environment.name}/grace.yaml"] = dump(
-                        approval(model.name, environment.name)
-                    )
+                made[f"environments/{environment.name}/{model.name}.yaml"] = dump(Release(version=versions))
+                made[f"registry/{model.name}/deployments/{environment.name}.yaml"] = dump(
+                    deployment(version, environment.name)
+                )
     return made
 
 
-def version_record(model: Model, parts: Mapping[str, Json], *, md5: str, path: str) -> VersionRecord:
-    """Version 1 of a model."""
+def version_files(version: VersionRecord, model: Model, route: Route) -> dict[str, str]:
+    """One version with what was decided about it."""
+    folder = f"registry/{model.name}/{version.number}"
+    made = {f"{folder}/version.yaml": dump(version)}
+    for environment in route.project.environments:
+        policy = route.policy(model, environment)
+        if not policy.empty:
+            made[f"{folder}/verdicts/{environment.name}.yaml"] = dump(
+                verdict(version, environment.name, verdict_key(version, policy), policy.digest, policy)
+            )
+        if environment.purpose is Purpose.PRODUCTION and model.risk == "high":
+            made[f"{folder}/approvals/{environment.name}/grace.yaml"] = dump(
+                approval(model.name, environment.name, version.number)
+            )
+    return made
+
+
+def version_record(model: Model, parts: Mapping[str, Json], *, number: int, md5: str, path: str) -> VersionRecord:
+    """One version of a model."""
     metrics = {
         name: Measurement(value=value, n=480, low=value * 0.9, high=value * 1.1)
         for name, value in {"wape": 0.14, "bias": 0.3, "r2_score": 0.91, "mean_absolute_error": 4.2}.items()
     }
     return VersionRecord(
         model=model.name,
-        number=1,
+        number=number,
         origin="trained",
         trigger="change",
         reason="first version",
@@ -228,12 +243,12 @@ def version_record(model: Model, parts: Mapping[str, Json], *, md5: str, path: s
         metrics=metrics,
         package=PackageRecord(
             md5=f"{hashlib.md5(model.name.encode(), usedforsecurity=False).hexdigest()}.dir",
-            sha256=sha256(f"package {model.name}"),
+            sha256=sha256(f"package {model.name} {number}"),
             size=20480,
             files=4,
             format="joblib",
         ),
-        parent=None,
+        parent=number - 1 or None,
         python="3.11.7",
         packages={"numpy": "2.4.6", "pandas": "3.1.1"},
         isolation="namespace",
@@ -283,9 +298,9 @@ def deployment(version: VersionRecord, environment: str) -> Deployment:
     )
 
 
-def approval(model: str, environment: str) -> Approval:
+def approval(model: str, environment: str, version: int) -> Approval:
     """The decision that a high risk asks for."""
-    return Approval(model=model, version=1, environment=environment, by="grace", decision="approved", at=AT)
+    return Approval(model=model, version=version, environment=environment, by="grace", decision="approved", at=AT)
 
 
 def write(root: Path, files: Mapping[str, str | bytes]) -> None:
@@ -296,13 +311,13 @@ def write(root: Path, files: Mapping[str, str | bytes]) -> None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def generate(root: Path, models: int) -> int:
+def generate(root: Path, models: int, versions: int = 1) -> int:
     """Make the project in an empty folder and commit it. Returns how many files it has."""
     files = declarations(models)
     declared, findings = load_declarations(MemoryTree(files))
     if declared is None or not declared.complete:
         raise SystemExit("\n".join(f"{finding.place}: {finding.message}" for finding in findings))
-    files |= {path: text.encode() for path, text in records(declared.project, files).items()}
+    files |= {path: text.encode() for path, text in records(declared.project, files, versions).items()}
     write(root, files)
     person = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in PERSON.items()}
     for command in (["init", "--quiet", "--initial-branch=main"], ["add", "."], ["commit", "--quiet", "-m", "All"]):
@@ -318,9 +333,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Generate a project that needs nothing.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", type=int, default=1000)
+    parser.add_argument("--versions", type=int, default=1)
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    print(f"{generate(asked.folder, asked.models)} files in {asked.folder}")
+    print(f"{generate(asked.folder, asked.models, asked.versions)} files in {asked.folder}")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ class Project:
         return self.workspace.reconcile(ReconcileRequest(**request), self.events.append)
 
     def plan(self, **scope) -> Plan:
-        return self.workspace.plan(**{"at": None, "model": None, "environment": None, **scope})
+        return self.workspace.plan(**{"at": None, "model": None, "environment": None, **scope}).plan
 
     def steps(self, **scope) -> list[str]:
         """The keys of the planned steps."""

@@ -10,6 +10,7 @@ from stellwerk.adapters.dvc import DvcStore, DvcTrainer
 from stellwerk.adapters.git.checkout import write_atomically
 from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, find_remote
 from stellwerk.adapters.git.write import GitWriter, merge_branch
+from stellwerk.adapters.leftovers import sweep_folder
 from stellwerk.adapters.targets import target_for
 from stellwerk.adapters.templates import TEMPLATES
 from stellwerk.app.state import Loaded, records_ref
@@ -52,6 +53,8 @@ def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> 
         raise StellwerkError(
             "there is no remote to push to", where=str(workspace.root), hint="git remote add origin URL, or --no-push"
         )
+    for folder in {(workspace.root / item.path).parent for item in loaded.state.project.datasets}:
+        sweep_folder(folder)
     publisher = RemotePublisher(writer, remote)
     store = DvcStore(workspace.root)
     world = World(
@@ -99,11 +102,16 @@ def uncommitted_inputs(workspace: Workspace, loaded: Loaded) -> tuple[str, ...]:
     """The files that a reconcile reads and whose changes are not committed, sorted."""
     from stellwerk.adapters.git.read import changed_paths
 
+    return tuple(sorted(inputs_of(loaded) & changed_paths(workspace.reader)))
+
+
+def inputs_of(loaded: Loaded) -> set[str]:
+    """The files a reconcile of that state reads, records apart."""
     inputs = set(loaded.declarations.files)
     inputs |= {file.path for files in loaded.state.observed.code.values() for file in files}
     inputs |= {pointer.place for pointer in loaded.state.observed.pointers.values()}
     inputs |= {f"environments/{environment}/{model}.yaml" for environment, model in loaded.state.observed.releases}
-    return tuple(sorted(inputs & changed_paths(workspace.reader)))
+    return inputs
 
 
 def refuse_uncommitted(workspace: Workspace, loaded: Loaded) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stellwerk.adapters.git.merged import MergedTree
 from stellwerk.adapters.git.read import CommitTree, GitReader, WorkTree
 from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, tracking_ref
+from stellwerk.adapters.git.survey import part_of
 from stellwerk.declarations.compose import Declarations, load_declarations
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.records import RecordError, decode
@@ -19,9 +20,10 @@ from stellwerk.planning.policy import Route
 from stellwerk.reconcile.world import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from stellwerk.adapters.git.cache import BlobCache
+    from stellwerk.adapters.git.survey import Survey
     from stellwerk.model.declared import ApprovalRule, Model
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Clock, Tree
@@ -57,6 +59,17 @@ class Loader:
             declared = MergedTree(tree, self.reader, head=head.commit, other=tip)
         recorded = CommitTree(self.reader, tip or head.commit)
         return self._load(declared, recorded, tip or head.commit or "", declarations, findings)
+
+    def surveyed(self, seen: Survey, *, hidden: Collection[str], records: Collection[str] | None) -> Loaded | None:
+        """As `work_tree`, from a survey, without the hidden files and with the records of these models (None: all).
+
+        None where the declarations put the records elsewhere.
+        """
+        tree, recorded = part_of(self.reader, seen, hidden=hidden, records=records)
+        declarations, findings = self._declared(tree)
+        if records_ref(declarations):
+            return None
+        return self._load(tree, recorded, str(seen.head.commit), declarations, findings)
 
     def _records_tip(self, ref: str, branch: str | None) -> str | None:
         """The newest state of the records that is here; a fresh clone has only the remote's."""

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.cache import BlobCache
 from stellwerk.adapters.git.read import CommitTree, GitReader, open_reader
-from stellwerk.app.state import Loaded, Loader
 from stellwerk.errors import StellwerkError
-from stellwerk.model.actions import Plan
-from stellwerk.model.ports import Actor, Clock
-from stellwerk.planning.plan import Scope, make_plan
+from stellwerk.model.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from stellwerk.app.quick import Planned
     from stellwerk.app.session import Session
+    from stellwerk.app.state import Loaded, Loader
+    from stellwerk.model.actions import Plan
     from stellwerk.model.findings import Finding
+    from stellwerk.model.ports import Actor
     from stellwerk.model.records import CheckResult
     from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Rendered, Status, VersionDiff
+    from stellwerk.planning.plan import Scope
     from stellwerk.planning.shard import Shard
     from stellwerk.reconcile.world import Event, State
 
@@ -65,6 +67,8 @@ class Workspace:
 
     @cached_property
     def loader(self) -> Loader:
+        from stellwerk.app.state import Loader
+
         return Loader(reader=self.reader, cache=self.cache, clock=self.clock)
 
     @cached_property
@@ -75,6 +79,8 @@ class Workspace:
     @cached_property
     def actor(self) -> Actor:
         """Who git says we are; the CI run from its usual variables."""
+        from stellwerk.model.ports import Actor
+
         ident = self.reader.text("var", "GIT_AUTHOR_IDENT", check=False)
         name, _, rest = ident.partition(" <")
         if not rest:
@@ -112,10 +118,18 @@ class Workspace:
         confirm_trainings: int | None = None,
         confirm_removals: int | None = None,
         shard: Shard | None = None,
-    ) -> Plan:
+    ) -> Planned:
         """What reconcile would do. Writes nothing but its cache."""
-        loaded = self._observe(at, self.brief)
-        self.loader.refuse_mistakes(loaded)
+        from stellwerk.app.quick import Planned, plan_work_tree
+
+        if at is None and not (model or environment or confirm_trainings or confirm_removals or shard):
+            found = plan_work_tree(self)
+            if found is not None:
+                self.cache.flush()
+                return found
+        from stellwerk.app.session import uncommitted_inputs
+        from stellwerk.planning.plan import Scope
+
         scope = Scope(
             model=model,
             environment=environment,
@@ -123,23 +137,27 @@ class Workspace:
             removals=confirm_removals,
             shard=shard,
         )
+        loaded = self._observe(at, self.brief)
+        self.loader.refuse_mistakes(loaded)
         plan = self.plan_of(loaded.state, scope)
         self.cache.flush()
-        return plan
-
-    def uncommitted(self) -> tuple[str, ...]:
-        """The files of the project, as it lies here, that a reconcile would ask to commit first."""
-        from stellwerk.app.session import uncommitted_inputs
-
-        return uncommitted_inputs(self, self._observe())
+        return Planned(plan=plan, uncommitted=uncommitted_inputs(self, loaded) if plan.steps and at is None else ())
 
     def plan_of(self, state: State, scope: Scope) -> Plan:
         """The plan of a state. Raises StellwerkError where the scope names what is not declared."""
+        from stellwerk.planning.plan import make_plan
+
         if scope.model is not None and scope.model not in {name for _, name in state.observed.releases}:
             state.model(scope.model)
         if scope.environment is not None:
             state.environment(scope.environment)
         return make_plan(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=scope)
+
+    def plan_and_settled(self, state: State) -> tuple[Plan, frozenset[str]]:
+        """The plan of a state, and the models that nothing is done for and nothing waits for."""
+        from stellwerk.planning.plan import Scope, plan_all
+
+        return plan_all(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=Scope())
 
     def _observe(self, at: str | None = None, loader: Loader | None = None) -> Loaded:
         chosen = loader or self.loader
@@ -148,6 +166,7 @@ class Workspace:
     def status(self, *, live: bool) -> Status:
         """Models × environments as recorded; with `live` what targets say they run."""
         from stellwerk.planning.explain import status
+        from stellwerk.planning.plan import Scope
 
         loaded = self._observe(loader=self.brief)
         self.loader.refuse_mistakes(loaded)
@@ -163,6 +182,7 @@ class Workspace:
     def why(self, model: str, environment: str | None) -> tuple[Explanation, ...]:
         """Every condition of the model's way into one or each environment."""
         from stellwerk.planning.explain import explain
+        from stellwerk.planning.plan import Scope
 
         loaded = self._observe()
         self.loader.refuse_mistakes(loaded)

@@ -49,7 +49,7 @@ def command(
 ) -> int:
     """Show what reconcile would do and why; change nothing."""
     workspace = console.open()
-    plan = workspace.plan(
+    planned = workspace.plan(
         at=at,
         model=model,
         environment=environment,
@@ -57,6 +57,7 @@ def command(
         confirm_removals=confirm_removals,
         shard=shard,
     )
+    plan = planned.plan
     if out is not None:
         from stellwerk.report.plan_json import plan_json
 
@@ -73,10 +74,13 @@ def command(
         case _:
             from stellwerk.report.plan_text import plan_text
 
-            uncommitted = workspace.uncommitted() if plan.steps and at is None else ()
             console.show(
                 plan_text(
-                    plan, color=console.color, width=console.width, hints=not console.quiet, uncommitted=uncommitted
+                    plan,
+                    color=console.color,
+                    width=console.width,
+                    hints=not console.quiet,
+                    uncommitted=planned.uncommitted,
                 )
             )
     return CHANGES if detailed_exitcode and plan.steps else 0

@@ -36,6 +36,17 @@ class Sources:
         """Whether a file sets this very path."""
         return self._written(keys) is not None
 
+    def own_files(self) -> dict[str, str]:
+        """Model -> the included file that declares it and nothing else."""
+        found: dict[str, str] = {}
+        for file in self._files[1:]:
+            models = (file.value or {}).get("models")
+            if isinstance(models, dict) and len(models) == 1 and set(file.value or {}) <= {"version", "models"}:
+                (name,) = models
+                if len(self._by_entry().get(("models", name), ())) == 1:
+                    found[name] = file.path
+        return found
+
     def _find(self, keys: KeyPath) -> tuple[CheckedFile, KeyPath]:
         written = self._written(keys)
         if written is None and keys[:1] == ("models",) and len(keys) > 2:  # noqa: PLR2004 - models, name, key

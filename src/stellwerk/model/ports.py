@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from stellwerk.model.clock import Clock as Clock  # noqa: PLC0414  a port like the others
 from stellwerk.model.declared import DeployTarget, Json
 from stellwerk.model.records import HoldoutRecord, Pointer, Release
 
@@ -27,13 +28,6 @@ class Cache(Protocol):
     def get(self, kind: str, blob: str) -> Json: ...
 
     def put(self, kind: str, blob: str, value: Json) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """The time, as an argument. `now` is seconds since the epoch, UTC."""
-
-    now: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,13 @@ class Scope:
 
 def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope) -> Plan:
     """Everything that must be done, in order, and everything that waits. `now`: seconds since the epoch, UTC."""
+    return plan_all(project, observed, now=now, cache=cache, scope=scope)[0]
+
+
+def plan_all(
+    project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope
+) -> tuple[Plan, frozenset[str]]:
+    """The plan, and the models that are settled: nothing is done for them, nothing waits, and time changes nothing."""
     route = Route(project, observed.metric_code)
     gates = Gates(project, observed, route, now)
     datasets = {dataset.name: dataset for dataset in project.datasets}
@@ -54,18 +61,36 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
             steps.append(Step(action=Snapshot(dataset=name), reason="it has no snapshot yet", key=f"snapshot:{name}"))
     steps = [*retired, *_after(retired, steps)]
     waits += held
+    timed = set()
     for model in project.models:
         if model.train is None or model.train.data not in datasets:
             continue
+        gates.timed = False
         part = plan_route(
             find_candidate(model, observed), gates, snapshot=model.train.data in snapshots, retry=scope.retry
         )
         steps += part.steps
         waits += part.waits
+        if gates.timed:
+            timed.add(model.name)
+    busy = {getattr(step.action, "model", None) for step in steps} | {wait.model for wait in waits} | timed
+    settled = frozenset(model.name for model in project.models if model.name not in busy)
     edited = {f"train:{wait.model}" for wait in waits if wait.kind is WaitKind.EDITED}
     steps = _without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked} | edited)
     steps, waits = _cap_trainings(project, steps, waits, scope)
-    return _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
+    plan = _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
+    return plan, settled
+
+
+def concerns_models_only(plan: Plan) -> bool:
+    """Whether every step and wait is about one model, so that no other model could change it."""
+    for step in plan.steps:
+        action = step.action
+        if isinstance(action, Snapshot | Retire):
+            return False
+        if isinstance(action, Render) and (action.text is None or action.rename_from is not None):
+            return False
+    return all(wait.model is not None for wait in plan.waits)
 
 
 def _tracked(dataset: Dataset) -> Wait:

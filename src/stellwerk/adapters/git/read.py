@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SYMLINK = "120000"
 SUBMODULE = "160000"
 EXECUTABLE = "100755"
+CHANGED = "worktree:"  # begins the id of a file that differs from its commit
 
 
 class GitError(StellwerkError):
@@ -134,14 +135,19 @@ def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
 
 
 class CommitTree:
-    """The files of a commit. An unborn branch (`commit` None) has none."""
+    """The files of a commit. An unborn branch (`commit` None) has none.
 
-    def __init__(self, reader: GitReader, commit: str | None) -> None:
+    `listed`: only these of its files (path -> mode and id, without submodules), known already.
+    """
+
+    def __init__(self, reader: GitReader, commit: str | None, *, listed: Mapping[str, str] | None = None) -> None:
         self.reader = reader
         self.commit = commit
         self._blobs: dict[str, str] | None = None
         self._links: frozenset[str] = frozenset()
         self._executable: frozenset[str] = frozenset()
+        if listed is not None:
+            self._blobs, self._links, self._executable = by_mode(listed)
 
     def blobs(self) -> Mapping[str, str]:
         if self._blobs is None:
@@ -175,13 +181,15 @@ class CommitTree:
 
 
 class WorkTree:
-    """The files as they lie in the work tree: tracked ones and those not ignored."""
+    """The files as they lie in the work tree: tracked ones and those not ignored. `listed`: as of a CommitTree."""
 
-    def __init__(self, reader: GitReader) -> None:
+    def __init__(self, reader: GitReader, *, listed: Mapping[str, str] | None = None) -> None:
         self.reader = reader
         self._blobs: dict[str, str] | None = None
         self._links: frozenset[str] = frozenset()
         self.dirty: frozenset[str] = frozenset()
+        if listed is not None:
+            self._blobs, self._links, _ = by_mode(listed)
 
     def blobs(self) -> Mapping[str, str]:
         if self._blobs is not None:
@@ -197,20 +205,15 @@ class WorkTree:
                 self._blobs[path] = blob
         self.dirty = changed_paths(self.reader)
         for path in self.dirty:
-            self._take_changed(path, links)
+            self._blobs.pop(path, None)
+            links.discard(path)
+            mode, blob = changed_entry(self.reader.root, path)
+            if mode == SYMLINK:
+                links.add(path)
+            elif mode:
+                self._blobs[path] = blob
         self._links = frozenset(links)
         return self._blobs
-
-    def _take_changed(self, path: str, links: set[str]) -> None:
-        blobs = self._blobs if self._blobs is not None else {}
-        full = self.reader.root / path
-        blobs.pop(path, None)
-        links.discard(path)
-        if full.is_symlink():
-            links.add(path)
-        elif full.is_file() and full.parent.resolve() == self.reader.root.resolve() / os.path.dirname(path):  # noqa: PTH120
-            stat = full.stat()
-            blobs[path] = f"worktree:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{path}"
 
     def symlinks(self) -> frozenset[str]:
         self.blobs()
@@ -222,7 +225,7 @@ class WorkTree:
         wanted = [path for path in paths if path in blobs]
         found, stored = {}, []
         for path in wanted:
-            changed = blobs[path].startswith("worktree:")
+            changed = blobs[path].startswith(CHANGED)
             if self._filtered and not changed:
                 stored.append(path)
                 continue
@@ -240,6 +243,31 @@ class WorkTree:
         """Whether the work tree's bytes may differ from git's."""
         attributes = any(path.rpartition("/")[2] == ".gitattributes" for path in self.blobs())
         return attributes or self.reader.text("config", "core.autocrlf", check=False) not in {"", "false"}
+
+
+def changed_entry(root: Path, path: str) -> tuple[str, str]:
+    """The mode and an id of a changed file; ('', '') where there is none or it lies behind a link."""
+    full = root / path
+    if full.is_symlink():
+        return SYMLINK, f"{CHANGED}{path}"
+    if full.is_file() and full.parent.resolve() == root.resolve() / os.path.dirname(path):  # noqa: PTH120
+        stat = full.stat()
+        return "100644", f"{CHANGED}{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ino}:{path}"
+    return "", ""
+
+
+def by_mode(listed: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
+    """Files by id, the symbolic links, and the executable files of a listing of modes and ids."""
+    blobs, links, executable = {}, set(), set()
+    for path, entry in listed.items():
+        mode, _, blob = entry.partition(" ")
+        if mode == SYMLINK:
+            links.add(path)
+            continue
+        blobs[path] = blob
+        if mode == EXECUTABLE:
+            executable.add(path)
+    return blobs, frozenset(links), frozenset(executable)
 
 
 def read_blobs(reader: GitReader, blobs: Iterable[str]) -> Mapping[str, bytes]:

@@ -1,0 +1,126 @@
+"""What lies in the work tree and in the commit below it, in a few short git processes: ids and no content.
+
+A plan compares these ids with those of the last plan before it reads anything. Records are listed by model: a folder's
+tree id stands for everything in it, so a registry of a hundred thousand files is a thousand lines.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from stellwerk.adapters.git.read import SUBMODULE, CommitTree, Head, WorkTree, changed_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from stellwerk.adapters.git.read import GitReader
+
+REGISTRY = "registry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Modes and ids, without content.
+
+    `files`: by path, of everything outside `registry/` as it lies in the work tree; `committed`: in the commit.
+    `records`: by name below `registry/`, in the commit. `refs`: the given refs and where they point, as text.
+    """
+
+    head: Head
+    files: Mapping[str, str]
+    committed: Mapping[str, str]
+    records: Mapping[str, str]
+    refs: str
+
+
+def survey(reader: GitReader, *prefixes: str) -> Survey | None:
+    """None where a plain look is not enough: nothing committed, a merge under way, records changed by hand.
+
+    `prefixes` are the refs to list.
+    """
+    command = ["git", "-c", "core.quotepath=off", "status", "--porcelain=v2", "--branch", "-z"]
+    options = ["--untracked-files=all", "--ignore-submodules=all", "--no-renames"]
+    environ = {**reader.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    with subprocess.Popen(
+        [*command, *options], cwd=reader.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as status:
+        commit = reader.commit_of("HEAD")
+        if commit is None:
+            return None
+        committed, records = _listed(reader, commit)
+        known = Survey(
+            head=Head(branch=None, commit=commit),
+            files=committed,
+            committed=committed,
+            records=records,
+            refs=reader.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes),
+        )
+        changes, _ = status.communicate()
+    if status.returncode:
+        return None
+    return _with_changes(reader, known, changes.decode("utf-8", "surrogateescape"))
+
+
+def _listed(reader: GitReader, commit: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The files outside `registry/`, and what lies directly below it."""
+    top = _entries(reader, "-z", commit)
+    names = [name for name in top if name != REGISTRY]
+    files = _entries(reader, "-r", "-z", commit, *names) if names else {}
+    records = _entries(reader, "-z", commit, f"{REGISTRY}/") if REGISTRY in top else {}
+    return files, {path.removeprefix(f"{REGISTRY}/"): entry for path, entry in records.items()}
+
+
+def _entries(reader: GitReader, *arguments: str) -> dict[str, str]:
+    """Path -> mode and id."""
+    found = {}
+    listing = reader.run("ls-tree", "--full-tree", *arguments).decode("utf-8", "surrogateescape")
+    for entry in listing.split("\0")[:-1]:
+        meta, _, path = entry.partition("\t")
+        if not meta.startswith(SUBMODULE):
+            mode, _, blob = meta.split(" ")
+            found[path] = f"{mode} {blob}"
+    return found
+
+
+def _with_changes(reader: GitReader, known: Survey, status: str) -> Survey | None:
+    """The survey with the branch and the changed files of a `git status`."""
+    branch, files = "", dict(known.files)
+    for line in status.split("\0")[:-1]:
+        kind = line[0]
+        if kind == "#":
+            name, _, value = line.removeprefix("# ").partition(" ")
+            if name == "branch.oid" and value != known.head.commit:
+                return None
+            branch = value if name == "branch.head" else branch
+            continue
+        if kind == "1":  # 1 XY sub mH mI mW hH hI path
+            path = line.split(" ", 8)[8]
+        elif kind == "?":
+            path = line[2:]
+        else:
+            return None
+        if path.startswith(f"{REGISTRY}/"):
+            return None
+        files.pop(path, None)
+        mode, blob = changed_entry(reader.root, path)
+        if mode:
+            files[path] = f"{mode} {blob}"
+    head = Head(branch=None if branch == "(detached)" else branch, commit=known.head.commit)
+    return replace(known, head=head, files=files)
+
+
+def part_of(
+    reader: GitReader, seen: Survey, *, hidden: Collection[str], records: Collection[str] | None
+) -> tuple[WorkTree, CommitTree]:
+    """Work tree and commit without the hidden files, and with the records of these models only (None: all)."""
+    wanted = [f"{REGISTRY}/{name}" for name in records or () if name in seen.records]
+    if records is None and seen.records:
+        wanted = [f"{REGISTRY}/"]
+    listed = _entries(reader, "-r", "-z", str(seen.head.commit), *wanted) if wanted else {}
+    shown = {path: entry for path, entry in seen.files.items() if path not in hidden}
+    committed = {path: entry for path, entry in seen.committed.items() if path not in hidden}
+    return WorkTree(reader, listed={**shown, **listed}), CommitTree(
+        reader, seen.head.commit, listed={**committed, **listed}
+    )

@@ -1,0 +1,158 @@
+"""A plan that looks only at what changed since the last one. Its answer is that of a whole plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stellwerk.adapters.git.survey import Survey, survey
+from stellwerk.planning.settled import (
+    KIND,
+    Claim,
+    Listing,
+    Memory,
+    face_of,
+    from_json,
+    part,
+    remember,
+    to_json,
+    unsettled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from stellwerk.app.state import Loaded
+    from stellwerk.app.workspace import Workspace
+    from stellwerk.model.actions import Plan
+
+STORED = "plan"
+PROMOTIONS = ("refs/heads/stellwerk/promote/", "refs/remotes/*/stellwerk/promote/**")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan, and the files it rests on that must be committed before a reconcile."""
+
+    plan: Plan
+    uncommitted: tuple[str, ...] = ()
+
+
+def plan_work_tree(workspace: Workspace) -> Planned | None:
+    """The plan of the work tree; None where it must be made from nothing."""
+    seen = survey(workspace.reader, *PROMOTIONS)
+    if seen is None:
+        return None
+    listing = Listing(files=seen.files, records=seen.records, refs=seen.refs)
+    memory = from_json(workspace.cache.get(KIND, STORED))
+    changed = unsettled(listing, memory) if memory is not None else None
+    if memory is not None and changed is not None:
+        if not changed and memory.empty:
+            return Planned(plan=empty_plan(seen))
+        few = part(listing, memory, changed)
+        found = _plan_part(workspace, seen, listing, memory, few) if few is not None else None
+        if found is not None:
+            return found
+    return _plan_whole(workspace, seen, listing)
+
+
+def empty_plan(seen: Survey) -> Plan:
+    """Nothing to do at that commit."""
+    from stellwerk.model.actions import Plan
+
+    return Plan(basis=str(seen.head.commit))
+
+
+def _plan_whole(workspace: Workspace, seen: Survey, listing: Listing) -> Planned | None:
+    loader = workspace.brief
+    loaded = loader.surveyed(seen, hidden=(), records=None)
+    if loaded is None:
+        return None
+    loader.refuse_mistakes(loaded)
+    plan, settled = workspace.plan_and_settled(loaded.state)
+    empty = not plan.steps and not plan.waits
+    _keep(workspace, remember(listing, _claims(loaded), settled, empty=empty))
+    return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
+
+
+def _plan_part(
+    workspace: Workspace,
+    seen: Survey,
+    listing: Listing,
+    memory: Memory,
+    few: tuple[frozenset[str], frozenset[str]],
+) -> Planned | None:
+    """The plan of the shown models alone; None where that is not the whole answer."""
+    from stellwerk.errors import StellwerkError
+    from stellwerk.planning.plan import concerns_models_only
+
+    shown, hidden = few
+    loader = workspace.brief
+    folders = seen.records.keys() - {
+        folder for name, claim in memory.claims.items() if name not in shown for folder in claim.records
+    }
+    try:
+        loaded = loader.surveyed(seen, hidden=hidden, records=folders)
+        if loaded is None:
+            return None
+        loader.refuse_mistakes(loaded)
+    except StellwerkError:
+        return None  # the whole look says it better
+    claims = _claims(loaded)
+    if claims.keys() != shown or any(_reaches_out(memory.claims[name], claims[name]) for name in shown):
+        return None
+    plan, settled = workspace.plan_and_settled(loaded.state)
+    if not concerns_models_only(plan):
+        return None
+    others = memory.settled.keys() - shown
+    empty = not plan.steps and not plan.waits and len(others) + len(shown) == len(memory.claims)
+    _keep(workspace, remember(listing, {**memory.claims, **claims}, others | settled, empty=empty), memory)
+    return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
+
+
+def _uncommitted(loaded: Loaded, seen: Survey) -> tuple[str, ...]:
+    from stellwerk.app.session import inputs_of
+
+    paths = seen.files.keys() | seen.committed.keys()
+    return tuple(sorted(path for path in inputs_of(loaded) & paths if seen.files.get(path) != seen.committed.get(path)))
+
+
+def _reaches_out(before: Claim, now: Claim) -> bool:
+    """Whether the model changed in something that others may depend on."""
+    return before.face != now.face or before.declared != now.declared or before.records != now.records
+
+
+def _keep(workspace: Workspace, memory: Memory | None, before: Memory | None = None) -> None:
+    if memory is not None and memory != before:
+        workspace.cache.put(KIND, STORED, to_json(memory))
+
+
+def _claims(loaded: Loaded) -> dict[str, Claim]:
+    """What each model of the state rests on."""
+    state, own = loaded.state, loaded.declarations.sources.own_files()
+    observed, paths = state.observed, state.tree.blobs()
+    rendered: dict[str, list[str]] = {}
+    for path in observed.generated:
+        rendered.setdefault(path.split("/")[1], []).append(path)
+    pointers = {name: pointer.place for name, pointer in observed.pointers.items()}
+    models = loaded.declarations.value.get("models")
+    written: Mapping[str, object] = models if isinstance(models, dict) else {}
+    claims = {}
+    for model in state.project.models:
+        files: set[str] = {own.get(model.name, ""), *rendered.get(model.name, ())}
+        files.update(file.path for file in observed.code.get(model.name, ()))
+        files.update(file.path for file in observed.metric_code.get(model.name, ()))
+        if model.train is not None:
+            files.add(pointers.get(model.train.data, ""))
+        said = written.get(model.name)
+        claims[model.name] = Claim(
+            declared=own.get(model.name, ""),
+            files=_present(files, paths),
+            records=(model.name, model.previously) if model.previously else (model.name,),
+            face=face_of(model.name, said if isinstance(said, dict) else {}),
+        )
+    return claims
+
+
+def _present(files: Collection[str], paths: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted(path for path in files if path in paths))

@@ -1,0 +1,176 @@
+"""Which models need no look: nothing they rest on differs from when a plan found nothing to do for them.
+
+What is kept of a plan: for each model the files it rests on and a digest of their ids, if it was settled; and one
+digest of everything else. While that one stands, only the models whose own digest differs are planned again, in a
+project of which the others' files are left out. Whatever could reach from one model to another falls outside: then
+everything is planned. This module is on the way of every plan and imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from stellwerk.model.declared import Json
+
+KIND = "settled-1"
+FEW = 4  # planning a part of the models pays while it is less than one in this many
+# What no rule compares between models and no other model's plan asks for.
+OWN_KEYS = frozenset({"thresholds", "features", "description", "risk", "task", "target", "positive", "checks"})
+OWN_TRAIN_KEYS = frozenset({"params", "seed", "timeout", "holdout"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The ids of everything a plan could read. `files`: by path, outside `registry/`; `records`: by name below it."""
+
+    files: Mapping[str, str]
+    records: Mapping[str, str]
+    refs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one model rests on.
+
+    `files` are its code, pointer, rendered files and `declared`, the file that declares it
+    and nothing else ('' where there is none); `records` the names of its registry folders. `face` digests what other
+    models may depend on.
+    """
+
+    declared: str
+    files: tuple[str, ...]
+    records: tuple[str, ...]
+    face: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is kept of a plan. `settled`: model -> the digest of what it rested on; a model that is not there was not.
+
+    `empty`: there was nothing to do and nothing waited.
+    """
+
+    shared: str
+    empty: bool
+    claims: Mapping[str, Claim]
+    settled: Mapping[str, str]
+
+
+def remember(listing: Listing, claims: Mapping[str, Claim], settled: Iterable[str], *, empty: bool) -> Memory | None:
+    """None where something that all models share is not committed: its id tells too little."""
+    shared = _shared(listing, claims)
+    if shared is None:
+        return None
+    releases = _releases(listing, claims)
+    keys = {name: _key(listing, claims[name], releases.get(name, ())) for name in settled if name in claims}
+    settled_keys = {name: key for name, key in keys.items() if key is not None}
+    return Memory(shared=shared, empty=empty, claims=claims, settled=settled_keys)
+
+
+def unsettled(listing: Listing, memory: Memory) -> frozenset[str] | None:
+    """The models to plan again; None: all of them, with everything they share."""
+    if _shared(listing, memory.claims) != memory.shared:
+        return None
+    releases = _releases(listing, memory.claims)
+    return frozenset(
+        name
+        for name, claim in memory.claims.items()
+        if name not in memory.settled or memory.settled[name] != _key(listing, claim, releases.get(name, ()))
+    )
+
+
+def part(listing: Listing, memory: Memory, changed: frozenset[str]) -> tuple[frozenset[str], frozenset[str]] | None:
+    """The models to plan and the files to leave out; None where leaving out does not pay."""
+    shown = changed | {name for name, claim in memory.claims.items() if not claim.declared}
+    if not changed or len(shown) * FEW > len(memory.claims):
+        return None
+    releases = _releases(listing, memory.claims)
+    kept = {path for name in shown for path in memory.claims[name].files}
+    left_out: set[str] = set()
+    for name, claim in memory.claims.items():
+        if name not in shown:
+            own = f"models/{name}/"
+            left_out.add(claim.declared)
+            left_out.update(path for path in claim.files if path.startswith(own) and path not in kept)
+            left_out.update(path for path, _ in releases.get(name, ()))
+    return shown, frozenset(left_out)
+
+
+def face_of(name: str, declared: Mapping[str, Json]) -> str:
+    """A digest of what is declared of a model, without what concerns nobody else."""
+    told = {key: value for key, value in declared.items() if key not in OWN_KEYS}
+    train = told.get("train")
+    if isinstance(train, dict):
+        told["train"] = {key: value for key, value in train.items() if key not in OWN_TRAIN_KEYS}
+    return hashlib.sha256(json.dumps([name, told], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def to_json(memory: Memory) -> Json:
+    """For the cache."""
+    claims: dict[str, Json] = {
+        name: [memory.settled.get(name, ""), claim.face, claim.declared, list(claim.files), list(claim.records)]
+        for name, claim in memory.claims.items()
+    }
+    return {"shared": memory.shared, "empty": memory.empty, "models": claims}
+
+
+def from_json(stored: Any) -> Memory | None:
+    """None where it is not what was stored."""
+    try:
+        models = stored["models"]
+        claims, settled = {}, {}
+        for name, (key, face, declared, files, records) in models.items():
+            claims[name] = Claim(declared=declared, files=tuple(files), records=tuple(records), face=face)
+            if key:
+                settled[name] = key
+        return Memory(shared=stored["shared"], empty=stored["empty"] is True, claims=claims, settled=settled)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _shared(listing: Listing, claims: Mapping[str, Claim]) -> str | None:
+    """A digest of everything that no model claims, and of which files there are."""
+    claimed = {path for claim in claims.values() for path in claim.files}
+    folders = {name for claim in claims.values() for name in claim.records}
+    said = [listing.refs]
+    for path in sorted(listing.files):
+        if path in claimed:
+            said.append(path)
+        elif not (_is_release(path) and path.rpartition("/")[2].removesuffix(".yaml") in claims):
+            if "worktree:" in listing.files[path]:
+                return None
+            said.append(f"{path} {listing.files[path]}")
+    said += [f"{name} {listing.records[name]}" for name in sorted(listing.records) if name not in folders]
+    return _digest(said)
+
+
+def _releases(listing: Listing, claims: Mapping[str, Claim]) -> dict[str, list[tuple[str, str]]]:
+    """Model -> its release files: path and id."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted(path for path in listing.files if _is_release(path)):
+        name = path.rpartition("/")[2].removesuffix(".yaml")
+        if name in claims:
+            found.setdefault(name, []).append((path, listing.files[path]))
+    return found
+
+
+def _is_release(path: str) -> bool:
+    return path.startswith("environments/") and path.count("/") == 2 and path.endswith(".yaml")  # noqa: PLR2004
+
+
+def _key(listing: Listing, claim: Claim, releases: Iterable[tuple[str, str]]) -> str | None:
+    """A digest of what the model rests on; None where a file of it is not committed."""
+    said = [f"{path} {listing.files.get(path, '')}" for path in claim.files]
+    said += [f"{path} {blob}" for path, blob in releases]
+    said += [f"{name} {listing.records.get(name, '')}" for name in claim.records]
+    return None if any("worktree:" in item for item in said) else _digest(said)
+
+
+def _digest(said: list[str]) -> str:
+    return hashlib.sha256("\0".join(said).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,160 @@
+"""A plan that looks only at what changed is the plan of everything."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from stellwerk.app import Workspace
+from stellwerk.errors import StellwerkError
+from stellwerk.model.ports import Clock
+from stellwerk.report.plan_json import plan_json
+
+spec = importlib.util.spec_from_file_location(
+    "big_project", Path(__file__).parents[1] / "benchmarks" / "big_project.py"
+)
+big_project = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(big_project)
+MODELS = 12
+NOW = 1_770_000_000.0
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    root = tmp_path_factory.mktemp("project")
+    big_project.generate(root, MODELS, versions=2)
+    git(root, "config", "user.name", "Ada Example")
+    git(root, "config", "user.email", "ada@example.com")
+    return root
+
+
+def git(root, *arguments):
+    subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True)
+
+
+def answer(root):
+    """What a plan says, or the words of its error."""
+    environ = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    workspace = Workspace.open(root, environ=environ, clock=Clock(now=lambda: NOW))
+    try:
+        planned = workspace.plan(at=None, model=None, environment=None)
+    except StellwerkError as error:
+        findings = getattr(error, "findings", ())
+        return (str(error), sorted(f"{item.rule} {item.place} {item.message}" for item in findings))
+    return plan_json(planned.plan), planned.uncommitted
+
+
+def whole_answer(root):
+    """The same with nothing remembered; what is remembered stays for the next."""
+    kept, cache = root.parent / "kept", root / ".git/stellwerk"
+    if cache.exists():
+        cache.rename(kept)
+    said = answer(root)
+    shutil.rmtree(cache, ignore_errors=True)
+    if kept.exists():
+        kept.rename(cache)
+    return said
+
+
+def replaced(path, old, new):
+    def edit(root):
+        file = root / path
+        if file.is_file():
+            file.write_text(file.read_text().replace(old, new))
+
+    return edit
+
+
+def appended(path, text):
+    def edit(root):
+        if (root / path).parent.is_dir():
+            with (root / path).open("a") as file:
+                file.write(text)
+
+    return edit
+
+
+def removed(path):
+    return lambda root: (root / path).unlink(missing_ok=True)
+
+
+def committed(root):
+    git(root, "add", "-A")
+    git(root, "commit", "--quiet", "--allow-empty", "-m", "edit")
+
+
+def restored(root):
+    git(root, "checkout", "--quiet", "HEAD", "--", ".")
+
+
+EDITS = {
+    "a parameter": replaced("models/m0003/model.yaml", "depth: 3", "depth: 4"),
+    "the parameter back": replaced("models/m0003/model.yaml", "depth: 4", "depth: 3"),
+    "another model's parameter": replaced("models/m0004/model.yaml", "depth: 3", "depth: 5"),
+    "a threshold": replaced("models/m0005/model.yaml", "max: 0.2", "max: 0.1"),
+    "the data": replaced("models/m0005/model.yaml", "sales-0000", "sales-0001"),
+    "a comment in code": appended("models/m0006/model.py", "# nothing\n"),
+    "code": replaced("models/m0006/model.py", "penalty=1.0", "penalty=2.0"),
+    "an import": appended("models/m0006/model.py", "import shared\n"),
+    "shared code": appended("models/m0006/shared.py", "x = 1\n"),
+    "a snapshot": replaced("data/sales-0000.csv.dvc", "md5: ", "md5: 0"),
+    "a release": replaced("environments/production/m0007.yaml", "version: 2", "version: 1"),
+    "no release": removed("environments/production/m0008.yaml"),
+    "a record": removed("registry/m0009/2/verdicts/regression.yaml"),
+    "a failed verdict": replaced("registry/m0009/2/verdicts/regression.yaml", "passed: true", "passed: false"),
+    "a rendered file": appended("models/m0010/params.yaml", "edited: true\n"),
+    "no rendered file": removed("models/m0010/dvc.yaml"),
+    "a default": replaced("mlops.yaml", "seed: 7", "seed: 8"),
+    "an owner": replaced("mlops.yaml", "operates: data-science", "operates: risk-office"),
+    "a soak": appended("environments/production.yaml", "soak: 36500d\n"),
+    "a freeze": appended("environments/production.yaml", "freeze: {until: '2030-01-01', reason: audit}\n"),
+    "a rename": replaced("models/m0011/model.yaml", "  m0011:", "  mine:\n    previously: m0011"),
+    "no model": removed("models/m0002/model.yaml"),
+    "a second model in a file": appended(
+        "models/m0001/model.yaml",
+        "  second:\n    source: models/m0001/model.py\n    target: sold\n    train: {data: sales-0000}\n",
+    ),
+    "a mistake": appended("models/m0001/model.yaml", "    riks: high\n"),
+    "a stranger": appended("notes.txt", "nothing\n"),
+    "a record of nobody": appended("registry/ghost/1/version.yaml", "x\n"),
+    "a commit": committed,
+    "restored": restored,
+}
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+)
+@given(edits=st.lists(st.sampled_from(sorted(EDITS)), min_size=1, max_size=5))
+def test_a_plan_of_what_changed_says_what_a_plan_of_everything_says(project, tmp_path_factory, edits):
+    root = tmp_path_factory.mktemp("edited") / "project"
+    shutil.copytree(project, root, symlinks=True)
+    assert answer(root)[0] == whole_answer(root)[0]
+    for name in edits:
+        EDITS[name](root)
+        assert answer(root) == whole_answer(root), name
+        assert answer(root) == whole_answer(root), f"{name}, asked again"
+    shutil.rmtree(root.parent)
+
+
+@pytest.mark.parametrize("name", ["a parameter", "a threshold", "code", "a release", "a commit"])
+def test_what_concerns_one_model_is_planned_without_the_others(project, tmp_path, monkeypatch, name):
+    import stellwerk.app.quick as quick
+
+    root = tmp_path / "project"
+    shutil.copytree(project, root, symlinks=True)
+    assert answer(root)[1] == ()
+    monkeypatch.setattr(quick, "_plan_whole", None)
+    EDITS[name](root)
+    assert answer(root)
