@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stellwerk.app.race import Contest, reads_in, settle
 from stellwerk.app.run import catch_up
-from stellwerk.errors import StellwerkError
+from stellwerk.errors import PushLostError, StellwerkError
 from stellwerk.model.actions import Deploy, Plan
 from stellwerk.model.views import Decision
 from stellwerk.planning.plan import Scope
@@ -28,11 +29,28 @@ def _decide(workspace: Workspace, make: Decide, *, push: bool | None) -> tuple[D
     loaded = workspace.loader.work_tree()
     workspace.loader.refuse_mistakes(loaded)
     session = workspace.session(loaded, push=push)
-    tip = catch_up(session, patient=True)
-    decision = make(session.world, workspace.loader.commit(tip).state)
-    pushed = session.publisher.push()
+    catch_up(session, reads_in(loaded.state), patient=True)
+    contest, decision = Contest(), None
+    while decision is None:
+        decision = _try_to_decide(workspace, session, make, contest)
+    session.writer.seen = None
     workspace.cache.flush()
-    return replace(decision, pushed=bool(pushed)), session
+    return decision, session
+
+
+def _try_to_decide(workspace: Workspace, session: Session, make: Decide, contest: Contest) -> Decision | None:
+    """Decide, commit and push; None where that was lost to another run and must be decided on what is there now."""
+    session.writer.seen = session.writer.tip()
+    state, decision = workspace.loader.commit(session.writer.seen).state, None
+    try:
+        decision = make(session.world, state)
+        return replace(decision, pushed=bool(session.publisher.push()))
+    except PushLostError as lost:
+        settled = settle(session, lost, contest, reads_in(state))
+    if decision is None or settled.renamed is None:
+        return None
+    commit = settled.renamed.get(decision.commit or "", decision.commit)
+    return replace(decision, commit=commit, pushed=bool(settled.pushed))
 
 
 def _deploy_now(workspace: Workspace, session: Session, model: str, environment: str, decision: Decision) -> Decision:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from stellwerk.adapters.dvc import run_templates
+from stellwerk.adapters.git.lock import locked
+from stellwerk.app.race import Contest, Reads, Settled, nothing_read, push_meanwhile, reads_in, settle, take_over
 from stellwerk.app.session import Session, bring_up, refuse_uncommitted
 from stellwerk.errors import PushLostError, StellwerkError
 from stellwerk.planning.plan import Scope
@@ -17,60 +20,119 @@ if TYPE_CHECKING:
 
     from stellwerk.app.workspace import ReconcileRequest, Workspace
     from stellwerk.model.actions import Plan
-    from stellwerk.model.views import Outcome
+    from stellwerk.model.views import Done, Outcome
     from stellwerk.reconcile.world import State
 
-ATTEMPTS = 6
-BACKOFF = 0.2  # seconds, doubled with each lost push and jittered
+PUSH_AFTER = 60.0  # seconds without a push, in a run that goes on
 
 
 def run_reconcile(workspace: Workspace, request: ReconcileRequest, on_event: Callable[[Event], None]) -> Outcome:
-    """Raises PushLostError when every attempt lost the race; the remote then holds nothing of this run."""
+    """Raises PushLostError where the race was lost too often; what was not pushed is on the branch."""
+    with run_templates(workspace.root) as variables:
+        return _run(replace(workspace, environ={**workspace.environ, **variables}), request, on_event)
+
+
+def _run(workspace: Workspace, request: ReconcileRequest, on_event: Callable[[Event], None]) -> Outcome:
     loaded = workspace.loader.work_tree()
     workspace.loader.refuse_mistakes(loaded)
     session = workspace.session(loaded, push=request.push)
+    session.writer.finish_sync()  # what a killed run committed and did not write is no change of a person's
     refuse_uncommitted(workspace, loaded)
     if session.writer.tip() is None and session.merges is None:
         raise StellwerkError(
             "there is no commit yet", where=str(workspace.root), hint="git add -A && git commit, then run it again"
         )
-    start = catch_up(session)
-    scope = Scope(
-        model=request.model,
-        environment=request.environment,
-        trainings=request.confirm_trainings,
-        removals=request.confirm_removals,
-        retry=request.retry,
-        shard=request.shard,
-    )
-    if request.plan_text is not None:
-        _refuse_stale(workspace, request.plan_text, start, scope)
+    name = session.writer.ref.replace("/", "%")
+    with locked(session.writer.notes / f"{name}.lock", patience=0, doing="another reconcile is at work"):
+        start = catch_up(session, reads_in(loaded.state))
+        scope = Scope(
+            model=request.model,
+            environment=request.environment,
+            trainings=request.confirm_trainings,
+            removals=request.confirm_removals,
+            retry=request.retry,
+            shard=request.shard,
+        )
+        if request.plan_text is not None:
+            _refuse_stale(workspace, request.plan_text, start, scope)
+        run = _Run(workspace=workspace, session=session, scope=scope, on_event=on_event)
+        outcome = run.to_the_end(jobs=request.jobs)
+    workspace.cache.flush()
+    return outcome
 
-    def load(_: str | None) -> State:
-        return workspace.loader.commit(session.writer.tip()).state
 
-    def plan(state: State) -> Plan:
-        return workspace.plan_of(state, scope)
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """A reconcile that goes on after lost pushes. `done` is what was done and has not been dropped since."""
 
-    for attempt in range(ATTEMPTS):
+    workspace: Workspace
+    session: Session
+    scope: Scope
+    on_event: Callable[[Event], None]
+    contest: Contest = field(default_factory=Contest)
+    done: list[Done] = field(default_factory=list)
+    state: State | None = None
+    pushed: str = ""
+    pushed_at: float = field(default_factory=time.monotonic)
+
+    def to_the_end(self, *, jobs: int) -> Outcome:
+        """Reconcile until the push goes through. Raises PushLostError when it was lost too often."""
+        while True:
+            try:
+                outcome = reconcile(self.session.world, self.load, self.plan, self.hear, jobs=jobs)
+            except PushLostError as lost:
+                settled = settle(self.session, lost, self.contest, self._reads())
+                self._take(settled)
+                kept = "this run's commits were made again" if settled.renamed is not None else "planning again"
+                self.on_event(Event(kind="observe", text=f"another run was faster: {kept} on the new state"))
+            else:
+                return replace(outcome, done=tuple(self.done), pushed=outcome.pushed or self.pushed)
+
+    def load(self, _: str | None) -> State:
+        """Observe the tip; commits are made on top of it, or not at all."""
+        if self.state is not None and time.monotonic() - self.pushed_at > PUSH_AFTER:
+            self._push_meanwhile()
+        tip = self.session.writer.tip()
+        self.session.writer.seen = tip
+        self.state = self.workspace.loader.commit(tip).state
+        return self.state
+
+    def plan(self, state: State) -> Plan:
+        return self.workspace.plan_of(state, self.scope)
+
+    def hear(self, event: Event) -> None:
+        if event.done is not None:
+            self.done.append(event.done)
+        self.on_event(event)
+
+    def _push_meanwhile(self) -> None:
+        """Bring to the remote what was done so far: hours of training are not left to the end of the run."""
+        self.pushed_at = time.monotonic()
         try:
-            outcome = reconcile(session.world, load, plan, on_event, jobs=request.jobs)
-        except PushLostError as lost:
-            _start_over(session, start, lost)
-            on_event(Event(kind="observe", text="another run was faster: planning again on the new state"))
-            if attempt + 1 == ATTEMPTS:
-                raise
-            time.sleep(random.uniform(0.5, 1.5) * BACKOFF * 2**attempt)  # noqa: S311 jitter, no secret
-            start = catch_up(session)
-        else:
-            workspace.cache.flush()
-            return outcome
-    raise AssertionError("unreachable")
+            settled = push_meanwhile(self.session, self._reads())
+        except StellwerkError as error:
+            self.on_event(Event(kind="observe", text=f"not pushed yet, the end of the run will: {error.message}"))
+            return
+        if settled.renamed is not None:
+            self._take(settled)
+        if settled.pushed:
+            self.on_event(Event(kind="push", text=settled.pushed))
+
+    def _take(self, settled: Settled) -> None:
+        names = settled.renamed
+        known = [] if names is None else self.done
+        self.done = [replace(done, commit=(names or {}).get(done.commit or "", done.commit)) for done in known]
+        self.pushed = settled.pushed or self.pushed
+        self.pushed_at = time.monotonic()
+
+    def _reads(self) -> Reads:
+        return reads_in(self.state) if self.state is not None else nothing_read
 
 
-def catch_up(session: Session, *, patient: bool = False) -> str | None:
+def catch_up(session: Session, reads: Reads = nothing_read, *, patient: bool = False) -> str | None:
     """Take in what the remote has; the local branch may be ahead, it may not have diverged.
 
+    What a run that was killed had committed and not pushed is carried over, or dropped and done again.
     `patient`: an unreachable remote is no error (a person's decision must work with everything else down).
     """
     session.writer.finish_sync()
@@ -86,40 +148,8 @@ def catch_up(session: Session, *, patient: bool = False) -> str | None:
         if tip is None or reader.ancestor(tip, there):
             session.writer.reset(there, drop=tip or "")
         elif not reader.ancestor(there, tip):
-            if _own_commits(session, tip, there):
-                raise _diverged(session)
-            session.writer.reset(there, drop=tip)
+            take_over(session, reads)
     return bring_up(session)
-
-
-def _own_commits(session: Session, tip: str, there: str) -> bool:
-    """Whether the tip has commits that the remote lacks; merges of the branch into the records can be made again."""
-    branch = ["--no-merges", f"^{session.merges}"] if session.merges is not None else []
-    return bool(session.writer.reader.text("rev-list", "--max-count=1", *branch, tip, f"^{there}"))
-
-
-def _diverged(session: Session) -> PushLostError:
-    name = session.writer.ref.removeprefix("refs/heads/")
-    hint = "git pull --rebase, then run it again"
-    if session.merges is not None:
-        there = f"{session.publisher.remote}/{name}"
-        hint = f"git branch -f {name} {there} takes the remote's and drops the records that were never pushed"
-    return PushLostError("this branch and the remote's have diverged", where=name, hint=hint)
-
-
-def _start_over(session: Session, start: str | None, lost: PushLostError) -> None:
-    """Drop this run's own commits; artifacts stay in the cache, so a training is not repeated."""
-    there = session.publisher.fetch()
-    tip = session.writer.tip()
-    if there is None or tip is None:
-        raise lost
-    if start is not None and _own_commits(session, start, there):
-        raise PushLostError(
-            f"{lost.message}, and your branch has commits of its own",
-            where=lost.where,
-            hint="git pull --rebase, then run it again",
-        ) from lost
-    session.writer.reset(there, drop=tip)
 
 
 def _refuse_stale(workspace: Workspace, text: str, tip: str | None, scope: Scope) -> None:

@@ -1,18 +1,27 @@
-"""Push as a compare-and-swap, and the branches of promotions. What a refusal means is told by comparing refs."""
+"""Push as a compare-and-swap, and the branches of promotions.
+
+Every ref is pushed with the commit the remote is believed to have (its lease), so nothing is overwritten, and nothing
+that was deleted comes back. What a failure means is told by comparing refs; `refusal` asks further where none moved.
+"""
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING
 
+from stellwerk.adapters.git.refusal import ask, explain, last_words, unreachable
+from stellwerk.adapters.git.write import AGAIN
 from stellwerk.errors import PushLostError, StellwerkError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from stellwerk.adapters.git.read import GitReader
     from stellwerk.adapters.git.write import GitWriter
 
 PROMOTIONS = "refs/heads/stellwerk/promote/"
+BREATH = 0.5  # seconds; a server that is busy with another push may refuse this one before its ref has moved
 
 
 def find_remote(reader: GitReader, branch: str | None) -> str | None:
@@ -59,20 +68,28 @@ class RemotePublisher:
 
     def fetch(self) -> str | None:
         """Fetch; returns the commit of our ref at the remote (None: it has none). Raises StellwerkError."""
-        import git
-
         if self.remote is None:
             return None
         promotions = self.writer.reader.branches(PROMOTIONS)
         pushed = {ref: commit for ref, commit in promotions.items() if commit == self._remote_commit(ref)}
-        try:
-            self.writer.repo.git.fetch("--quiet", "--prune", self.remote, *self._wanted())
-        except git.GitCommandError as error:
-            raise StellwerkError(
-                f"the remote cannot be reached: {last_words(error)}",
-                where=self.remote,
-                hint="check the network and your access, or work without it: --no-push",
-            ) from error
+        status, _, words = self.writer.repo.git.fetch(
+            "--quiet",
+            "--prune",
+            "--no-auto-maintenance",
+            self.remote,
+            *self._wanted(),
+            with_extended_output=True,
+            with_exceptions=False,
+        )
+        if status:
+            answer = ask(self.writer, self.remote, self.writer.ref)
+            here = self._remote_commit(self.writer.ref)
+            if answer.refs is None:
+                raise unreachable(answer, self.remote)
+            if answer.refs.get(self.writer.ref) != here:  # else another fetch in this clone took the refs along
+                raise StellwerkError(
+                    f"git cannot fetch: {last_words(str(words))}", where=self.remote, hint=f"git fetch {self.remote}"
+                )
         self._follow(pushed)
         return self._remote_commit(self.writer.ref)
 
@@ -88,61 +105,101 @@ class RemotePublisher:
         """Promotion branches that were pushed are the remote's: rebuilt or deleted there, they are so here."""
         for ref, commit in pushed.items():
             there = self._remote_commit(ref)
-            if there is None:
-                self.writer.repo.git.update_ref("-d", ref, commit)
-            elif there != commit:
-                self.writer.repo.git.update_ref(ref, there, commit)
+            if there != commit:
+                self.retract(ref, commit, there)
+
+    def retract(self, ref: str, commit: str, instead: str | None) -> None:
+        """Let a promotion branch be what the remote has, unless somebody moved it meanwhile."""
+        arguments = ("-d", ref, commit) if instead is None else (ref, instead, commit)
+        self.writer.reader.run("update-ref", *arguments, check=False)
+
+    def proposals(self) -> dict[str, str | None]:
+        """The promotion branches that are here -> the commit each has at the remote, as last seen."""
+        refs = self.writer.reader.branches(PROMOTIONS, f"refs/remotes/{self.remote}/")
+        return {ref: refs.get(self._tracking(ref)) for ref in refs if ref.startswith(PROMOTIONS)}
+
+    def there(self) -> str | None:
+        """The commit of our ref at the remote, as last seen."""
+        return self._remote_commit(self.writer.ref)
+
+    def unpublished(self) -> dict[str, str]:
+        """The refs that the remote lacks or has otherwise -> our commit: the ref itself, and promotion branches."""
+        if self.remote is None:
+            return {}
+        refs = self.writer.reader.branches(self.writer.ref, PROMOTIONS, f"refs/remotes/{self.remote}/")
+        own = {ref: commit for ref, commit in refs.items() if ref == self.writer.ref or ref.startswith(PROMOTIONS)}
+        return {ref: commit for ref, commit in own.items() if refs.get(self._tracking(ref)) != commit}
 
     def push(self) -> str:
-        """Push what the remote lacks. Raises PushLostError (another run was faster) or StellwerkError (refused)."""
-        if self.remote is None:
+        """Push what the remote lacks, all or nothing where the server can.
+
+        Raises PushLostError (another run was faster), or StellwerkError that says who refused and what to do.
+        """
+        wanted = self.unpublished()
+        if self.remote is None or not wanted:
             return ""
-        pushed = []
-        tip = self.writer.tip()
-        if tip and tip != self._remote_commit(self.writer.ref):
-            self._push(self.writer.ref, tip, force=False)
-            pushed.append(_short(self.writer.ref))
-        for ref, commit in self.writer.reader.branches(PROMOTIONS).items():
-            if commit != self._remote_commit(ref):
-                self._push(ref, commit, force=True)
-                pushed.append(_short(ref))
-        return f"{', '.join(pushed)} to {self.remote}" if pushed else ""
+        known = {ref: self._remote_commit(ref) for ref in wanted}
+        behind, tip = known.get(self.writer.ref), wanted.get(self.writer.ref)
+        if behind and tip and not self.writer.reader.ancestor(behind, tip):
+            raise self._lost(self.writer.ref)  # somebody fetched meanwhile
+        words = self._send(wanted, known)
+        if words is not None and len(wanted) > 1:  # a server that knows no atomic push, or one ref that is refused
+            for ref, commit in wanted.items():
+                self._send_alone(ref, commit, known[ref])
+        elif words is not None:
+            ((ref, commit),) = wanted.items()
+            self._insist(ref, commit, known[ref])
+        return f"{', '.join(_short(ref) for ref in wanted)} to {self.remote}"
 
-    def _push(self, ref: str, commit: str, *, force: bool) -> None:
-        import git
+    def _send_alone(self, ref: str, commit: str, known: str | None) -> None:
+        if self._send({ref: commit}, {ref: known}) is not None:
+            self._insist(ref, commit, known)
 
-        known = self._remote_commit(ref)
-        options = [f"--force-with-lease={ref}:{known or ''}"] if force else []
-        try:
-            self.writer.repo.git.push("--quiet", *options, self.remote, f"{commit}:{ref}")
-        except git.GitCommandError as error:
-            self._explain(ref, known, last_words(error), error)
-        self._remember(ref, commit)
+    def _insist(self, ref: str, commit: str, known: str | None) -> None:
+        """Try a refused push once more: whoever just wins a race holds the server's lock before the ref has moved."""
+        time.sleep(random.uniform(0.5, 1.0) * BREATH)  # noqa: S311 jitter, no secret
+        words = self._send({ref: commit}, {ref: known})
+        if words is not None and self.remote is not None:
+            raise explain(self.writer, self.remote, ref=ref, commit=commit, words=words)
 
-    def _explain(self, ref: str, known: str | None, words: str, error: Exception) -> None:
-        """Tell a lost race from a refusal from a dead remote, by what the remote's ref is now."""
-        import git
+    def _send(self, wanted: Mapping[str, str], known: Mapping[str, str | None]) -> str | None:
+        """Push; None where the remote has it all, else git's words where no ref has moved. Raises as `push` does."""
+        leases = [f"--force-with-lease={ref}:{known[ref] or ''}" for ref in wanted]
+        atomic = ["--atomic"] if len(wanted) > 1 else []
+        refs = [f"{commit}:{ref}" for ref, commit in wanted.items()]
+        status, _, words = self.writer.repo.git.push(
+            "--quiet", *atomic, *leases, self.remote, *refs, with_extended_output=True, with_exceptions=False
+        )
+        there = dict(wanted) if status == 0 else self._seen(wanted)
+        arrived = {ref: commit for ref, commit in wanted.items() if there.get(ref) == commit}
+        self._remember(arrived)
+        for ref in wanted.keys() - arrived.keys():
+            if there.get(ref) is None and known[ref] is not None and not ref.startswith(PROMOTIONS):
+                raise self.deleted(ref)
+            if there.get(ref) != known[ref]:
+                raise self._lost(ref)
+        return None if len(arrived) == len(wanted) else str(words)
 
-        try:
-            listed = str(self.writer.repo.git.ls_remote(self.remote, ref))
-        except git.GitCommandError as dead:
-            raise StellwerkError(
-                f"the remote cannot be reached: {last_words(dead)}",
-                where=self.remote or "",
-                hint="nothing is lost: the commits are on your branch; run again when it answers",
-            ) from error
-        there = listed.split(maxsplit=1)[0] if listed else None
-        if there != known:
-            raise PushLostError(
-                f"{_short(ref)} moved at {self.remote} while this run was working",
-                where=self.remote or "",
-                hint="run it again: it starts from what is there now",
-            ) from error
-        raise StellwerkError(
-            f"{self.remote} refused the push to {_short(ref)}: {words}",
+    def _seen(self, refs: Iterable[str]) -> dict[str, str]:
+        """What the remote has now. Raises StellwerkError where it cannot be asked."""
+        answer = ask(self.writer, self.remote or "", *refs)
+        if answer.refs is None:
+            raise unreachable(answer, self.remote or "")
+        return answer.refs
+
+    def _lost(self, ref: str) -> PushLostError:
+        return PushLostError(
+            f"{_short(ref)} moved at {self.remote} while this run was working", where=self.remote or "", hint=AGAIN
+        )
+
+    def deleted(self, ref: str) -> StellwerkError:
+        """The error of a ref that the remote had and has no more."""
+        name = _short(ref)
+        return StellwerkError(
+            f"{name} was deleted at {self.remote} while this run was working",
             where=self.remote or "",
-            hint="is the branch protected? Then declare `records: {ref: stellwerk/records}` in mlops.yaml",
-        ) from error
+            hint=f"was it renamed? Then follow it: git switch; if it was a mistake: git push {self.remote} {name}",
+        )
 
     def _remote_commit(self, ref: str) -> str | None:
         return self.writer.reader.commit_of(self._tracking(ref))
@@ -150,17 +207,12 @@ class RemotePublisher:
     def _tracking(self, ref: str) -> str:
         return tracking_ref(self.remote or "", ref)
 
-    def _remember(self, ref: str, commit: str) -> None:
-        self.writer.repo.git.update_ref(self._tracking(ref), commit)
+    def _remember(self, pushed: Mapping[str, str]) -> None:
+        """Note what the remote has now, as a fetch would."""
+        lines = [f"update {self._tracking(ref)} {commit}\n" for ref, commit in pushed.items()]
+        if lines:
+            self.writer.reader.run("update-ref", "--stdin", stdin="".join(lines).encode(), check=False)
 
 
 def _short(ref: str) -> str:
     return ref.removeprefix("refs/heads/")
-
-
-def last_words(error: Exception) -> str:
-    """The telling line of a git failure."""
-    text = str(getattr(error, "stderr", "") or error).replace("stderr: '", "").rstrip("'")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("remote:", "fatal:", "error:", "! "))]
-    return (telling or lines or ["git said nothing"])[0]
