@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from stellwerk.adapters.process import Isolation, run
+from stellwerk.adapters.child import Isolation
+from stellwerk.adapters.process import run
 from stellwerk.training.jobs import Surroundings
 from stellwerk.training.stage import StageReport, run_stage
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import stellwerk
-from stellwerk.adapters.process import Isolation, ProcessResult, masks, run, scrubbed_environment
+from stellwerk.adapters.child import Isolation, masks
+from stellwerk.adapters.process import ProcessResult, run, scrubbed_environment
 from stellwerk.errors import StellwerkError
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -208,7 +209,7 @@ def test_a_trivial_command_costs_little(job: Path) -> None:
 @pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="takes capabilities away from root")
 def test_a_process_without_capabilities_falls_back_and_says_why(job: Path) -> None:
     script = (
-        "import os, pathlib, sys\nfrom stellwerk.adapters.process import *\njob = pathlib.Path(sys.argv[1])\n"
+        "import os, pathlib, sys\nfrom stellwerk.adapters.child import *\nfrom stellwerk.adapters.process import *\njob = pathlib.Path(sys.argv[1])\n"
         "env = scrubbed_environment(job, declared={}, parent=os.environ)\n"
         "done = run(['true'], cwd=job, env=env, timeout=9, log=job / 'log', isolation=Isolation())\n"
         "print(done.code, done.isolation, done.isolation_note)"

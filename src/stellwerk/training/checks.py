@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stellwerk.adapters.process import Isolation, ProcessResult, run
+from stellwerk.adapters.child import Isolation
+from stellwerk.adapters.process import ProcessResult, run
 from stellwerk.errors import StellwerkError, TrainingFailed
 from stellwerk.metrics.catalogue import CLASSIFICATION
 from stellwerk.model.records import CheckResult

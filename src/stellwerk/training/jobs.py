@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stellwerk
+from stellwerk.adapters.child import Forking, Isolation
 from stellwerk.adapters.environments import cache_folder, python_for
-from stellwerk.adapters.process import LOG_LIMIT, Isolation, ProcessResult, run, scrubbed_environment
+from stellwerk.adapters.process import LOG_LIMIT, ProcessResult, run, scrubbed_environment
+from stellwerk.adapters.templates import TEMPLATES
 from stellwerk.errors import StellwerkError, TrainingFailed
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json
     from stellwerk.training.contract import Code
 
+SETS_VARIABLES = (b"environ", b"putenv")
+COMPUTE = {"numpy", "pandas", "scipy", "sklearn"}
 WORKER = Path(stellwerk.__file__).parent / "worker" / "worker.py"
 
 
@@ -91,7 +97,8 @@ def work(
     }
     (job / f"{op}.order.json").write_text(json.dumps(order), encoding="utf-8")
     command = [str(python), "-u", str(WORKER), str(job / f"{op}.order.json")]
-    finished = _run(command, job=job, variables={}, python=python, around=around)
+    forking = _forking(code, job=job, python=python, around=around)
+    finished = _run(command, job=job, variables={}, python=python, around=around, forking=forking)
     said = _said(result, job)
     if said is not None and said["status"] == "failed" and finished.process.killed_by is None:
         raise TrainingFailed(said["message"], kind=said["kind"], log=end_of(finished), hint=_hint(finished))
@@ -142,6 +149,7 @@ def _run(
     python: Path,
     around: Surroundings,
     cwd: Path | None = None,
+    forking: Forking | None = None,
 ) -> Finished:
     env = scrubbed_environment(job / "home", declared=variables, parent=around.parent)
     env["PATH"] = f"{python.parent}:{env['PATH']}"  # `python` in a command is the model's own
@@ -158,10 +166,51 @@ def _run(
             ),
             on_line=around.on_line,
             output_limit=around.output_limit,
+            forking=forking,
         )
         text = log.read_text(encoding="utf-8", errors="replace")
     tail = process.log_tail.replace(f"{job}/code/", "").replace(str(job), "")
     return Finished(process=_with_tail(process, tail), log=text.replace(f"{job}/code/", "").replace(str(job), ""))
+
+
+def _forking(code: Code, *, job: Path, python: Path, around: Surroundings) -> Forking | None:
+    """Where this run has templates and one would do what a new interpreter does.
+
+    Not for another interpreter: its packages are imported confined only. Nor for code that sets variables, which
+    libraries read when they are imported.
+    """
+    folder = around.parent.get(TEMPLATES)
+    if not folder or code.source is None or python != Path(sys.executable):
+        return None
+    texts = [path.read_bytes() for path in (job / "code").rglob("*.py")]
+    if any(word in text for text in texts for word in SETS_VARIABLES):
+        return None
+    modules = preloaded((job / "code" / code.source).read_bytes())
+    folders = (job / "code", (job / "code" / code.source).parent)
+    return Forking(at=Path(folder), modules=modules, code=folders)
+
+
+def preloaded(source: bytes) -> tuple[str, ...]:
+    """What a template for this code imports: just what a process of its own would.
+
+    That is pandas, which the worker needs, and of the libraries that only compute what the outermost statements import.
+    """
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return ("pandas",)
+    found = {"pandas"}
+    for statement in body:
+        match statement:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                found.add(module)
+                if "." not in module:
+                    found |= {f"{module}.{alias.name}" for alias in names}
+            case _:
+                pass
+    return tuple(sorted(name for name in found if name.partition(".")[0] in COMPUTE))
 
 
 def _other_rooms(job: Path, python: Path) -> tuple[Path, ...]:

@@ -4,6 +4,8 @@ Run as a script by the interpreter that runs Stellwerk; standard library only, i
 
     python confine.py STATUS_FD PLAN_JSON
 
+Or imported by `template.py`, whose forks go through the same without an exec.
+
 The plan: `command` (list), `masked` (paths hidden from the command), `writable` (folders it may write to) and
 `namespace` (try Linux namespaces). One word goes to STATUS_FD before the command starts: `namespace`, or
 `directory: <why not>`. Exits with the command's code, 128 + signal where a signal ended it.
@@ -20,6 +22,10 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Callable
+
+Plan = dict[str, list[str]]
+Start = Callable[[Plan], None]
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 4096, 16384, 1 << 18
@@ -106,23 +112,23 @@ def _lay_mounts(masked: list[str], writable: list[str]) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Nothing may be mounted or unmounted from here on: the bounding set is empty at the next exec."""
+    """Nothing may be mounted or unmounted from here on, nor after an exec: the bounding set is empty as well."""
     libc = _libc()
     libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
         last = int(file.read())
     for capability in range(last + 1):
         _check(libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl(PR_CAPBSET_DROP)")
-    # The inheritable set as well: without it an exec as root would keep what was inherited.
+    # Effective, permitted and inheritable: there may be no exec, and one as root would keep what is inheritable.
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    data = (ctypes.c_uint32 * 6)()
-    _check(libc.capget(header, data), "capget")
-    data[2] = data[5] = 0
-    _check(libc.capset(header, data), "capset")
+    none = (ctypes.c_uint32 * 6)()
+    _check(libc.capset(header, none), "capset")
     _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
 
 
-def _exec(command: list[str]) -> None:
+def execute(plan: Plan) -> None:
+    """Become the command."""
+    command = plan["command"]
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
@@ -145,7 +151,7 @@ def _wait_for(main: int) -> int:
             return _code(status)
 
 
-def _run_in_namespaces(plan: dict[str, list[str]], told: int) -> int:
+def _run_in_namespaces(plan: Plan, told: int, start: Start) -> int:
     """The code of the command. Raises OSError when the namespaces cannot be had; nothing has started then.
 
     Three processes: this one unshares and waits, the init of the new PID namespace lays the mounts and reaps, and
@@ -166,7 +172,7 @@ def _run_in_namespaces(plan: dict[str, list[str]], told: int) -> int:
                 os.write(told, b"namespace")
                 os.close(told)
                 os.close(report)
-                _exec(plan["command"])
+                start(plan)
             os.close(told)
             os.write(report, b"ok")
             os.close(report)
@@ -200,7 +206,7 @@ def _kill_descendants() -> None:
             return
 
 
-def _run_plainly(command: list[str]) -> int:
+def _run_plainly(plan: Plan, start: Start) -> int:
     _libc().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def stop(_signal: int, _frame: object) -> None:
@@ -211,13 +217,13 @@ def _run_plainly(command: list[str]) -> int:
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     main = os.fork()
     if main == 0:
-        _exec(command)
+        start(plan)
     code = _wait_for(main)
     _kill_descendants()
     return code
 
 
-def _try_namespaces(plan: dict[str, list[str]], told: int) -> int | str:
+def _try_namespaces(plan: Plan, told: int, start: Start) -> int | str:
     """The command's code, or why it was not started. In a child, so that a failed try leaves no trace."""
     ready, report = os.pipe()
     child = os.fork()
@@ -225,7 +231,7 @@ def _try_namespaces(plan: dict[str, list[str]], told: int) -> int | str:
         os.close(ready)
         _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         try:
-            code = _run_in_namespaces(plan, told)
+            code = _run_in_namespaces(plan, told, start)
         except OSError as error:
             os.write(report, (error.strerror or str(error)).encode())
             os._exit(125)
@@ -237,19 +243,26 @@ def _try_namespaces(plan: dict[str, list[str]], told: int) -> int | str:
     return reason or code
 
 
-def main() -> int:
-    told = int(sys.argv[1])
-    plan = json.loads(sys.argv[2])
+def confined(plan: Plan, told: int, start: Start) -> int:
+    """Call `start` in a process of its own as the plan says; the exit code.
+
+    `start` does not return and keeps no open file but standard input, output and error: through the others it could
+    claim that it never started.
+    """
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     reason = "not asked for"
     if plan["namespace"]:
-        outcome = _try_namespaces(plan, told)
+        outcome = _try_namespaces(plan, told, start)
         if isinstance(outcome, int):
             return outcome
         reason = outcome
     os.write(told, f"directory: {reason}".encode())
     os.close(told)
-    return _run_plainly(plan["command"])
+    return _run_plainly(plan, start)
+
+
+def main() -> int:
+    return confined(json.loads(sys.argv[2]), int(sys.argv[1]), execute)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from contextlib import chdir, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,18 +20,22 @@ from stellwerk.adapters.dvc.output import captured
 from stellwerk.adapters.dvc.session import describe, opened
 from stellwerk.adapters.dvc.store import bring_into_cache
 from stellwerk.adapters.dvc.worktree import work_tree
+from stellwerk.adapters.templates import SCRIPT, TEMPLATES, start_template
 from stellwerk.errors import StellwerkError, TrainingFailed
 from stellwerk.model.ports import TrainingResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from stellwerk.adapters.dvc.output import Lines
     from stellwerk.adapters.dvc.worktree import WorkTree
 
 # The interpreter that runs now, not whichever `stellwerk` is on PATH; -P: a model's folder may hold a `yaml.py`.
 COMMAND = (sys.executable, "-P", "-c", "import sys; from stellwerk.cli.main import main; sys.exit(main())")
+CALL = "stellwerk.cli.main:main"
+ASK = (sys.executable, "-I", "-S", str(SCRIPT.with_name("ask.py")))
+# What every stage imports, slow ones first; what it imports beyond that is quick.
+PRELOADED = ("stellwerk.cli.main", "stellwerk.cli.stage", "stellwerk.training.stage", "pandas", "pyarrow.csv")
 COMMITTED = ("dvc.lock", "metrics.json")
 INTERRUPTED = {130, -2}
 KILLED = {-9, -15, 137, 143}
@@ -41,7 +46,8 @@ class DvcTrainer:
 
     `data_remotes` names the remote of each model's training data, by model (absent or None: DVC's default).
     `hidden` are files of the repository that the models must not see besides what DVC tracks.
-    `command` is what the stage's `stellwerk` stands for. One training at a time in a process: DVC's run cache works
+    `command` is what the stage's `stellwerk` stands for. `templates` is a folder of `adapters.templates`: a fork may do
+    what the default command would. One training at a time in a process: DVC's run cache works
     in the current folder, which is therefore the work tree's meanwhile.
     """
 
@@ -52,11 +58,13 @@ class DvcTrainer:
         data_remotes: Mapping[str, str | None] | None = None,
         hidden: tuple[str, ...] = (),
         command: tuple[str, ...] = COMMAND,
+        templates: str | None = None,
     ) -> None:
         self.root = root.resolve()
         self.data_remotes = dict(data_remotes or {})
         self.hidden = hidden
         self.command = command
+        self.templates = Path(templates) if templates and command is COMMAND else None
 
     def train(self, model: str, *, commit: str, on_line: Callable[[str], None]) -> TrainingResult:
         """Reproduce `models/<model>/dvc.yaml` at that commit. `on_line` is called in another thread.
@@ -67,9 +75,16 @@ class DvcTrainer:
         folder = f"models/{model}"
         with work_tree(self.root, commit) as tree:
             md5, pointer = self._inputs(tree, folder)
-            with captured(tree.room, "stellwerk", self.command, on_line) as lines:
+            with captured(tree.room, "stellwerk", self._command(), on_line) as lines:
                 self._reproduce(tree, model, md5, pointer, lines)
             return self._result(tree, folder)
+
+    def _command(self) -> tuple[str, ...]:
+        if self.templates is None or not start_template(
+            "stage", PRELOADED, at=self.templates, name="stage", env=os.environ, flags=("-P",)
+        ):
+            return self.command
+        return (*ASK, str(self.templates), "stage", CALL, str(len(self.command)), *self.command)
 
     def _inputs(self, tree: WorkTree, folder: str) -> tuple[str, str]:
         """Check out what the stage reads; returns the hash of the training data and the path of its pointer."""
@@ -103,6 +118,7 @@ class DvcTrainer:
                 "PATH": f"{tree.room / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "STELLWERK_FAILURE": str(failure),
                 LIFELINE: str(tree.room / "lifeline"),
+                TEMPLATES: str(self.templates or ""),
                 "STELLWERK_MASKED": os.pathsep.join(map(str, (*session.local_paths(), *hidden))),
             }
             repo = session.repo

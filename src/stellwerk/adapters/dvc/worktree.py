@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.dvc.session import quiet
+from stellwerk.adapters.templates import held
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
@@ -53,11 +54,7 @@ class WorkTree:
 @contextmanager
 def work_tree(root: Path, commit: str) -> Iterator[WorkTree]:
     """A work tree of the repository at `root`, gone when the block ends."""
-    rooms = root / ROOMS
-    rooms.mkdir(parents=True, exist_ok=True)
-    _remove_stale(root, rooms)
-    room = rooms.resolve() / f"{_host()}-{os.getpid()}-{os.urandom(4).hex()}"
-    room.mkdir()
+    room = _new_room(root)
     tree = WorkTree(root=room / "tree", room=room, commit=commit)
     try:
         _git(root, "worktree", "add", "--quiet", "--detach", "--no-checkout", str(tree.root), commit)
@@ -67,6 +64,32 @@ def work_tree(root: Path, commit: str) -> Iterator[WorkTree]:
         yield tree
     finally:
         _remove(root, room)
+
+
+@contextmanager
+def run_templates(root: Path) -> Iterator[dict[str, str]]:
+    """Keep templates (`adapters.templates`) for a run in the repository; the variables by which they are found.
+
+    They lie where a model's process sees nothing: `.dvc` is masked for it.
+    """
+    if not (root / ".dvc").is_dir():
+        yield {}
+        return
+    room = _new_room(root)
+    try:
+        with held(room) as variables:
+            yield variables
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _new_room(root: Path) -> Path:
+    rooms = root / ROOMS
+    rooms.mkdir(parents=True, exist_ok=True)
+    _remove_stale(root, rooms)
+    room = rooms.resolve() / f"{_host()}-{os.getpid()}-{os.urandom(4).hex()}"
+    room.mkdir()
+    return room
 
 
 def _share_dvc(root: Path, tree: WorkTree) -> None:
