@@ -157,7 +157,8 @@ def _hear(shift: _Shift, said: Said) -> None:
             journal.finish(step, said.value)
         case "problem":
             where, message, hint = said.value
-            journal.fail(step, where=where, message=message, hint=hint)
+            if shift.lost is None or message != shift.lost.message:  # a lost push is no failure of the step
+                journal.fail(step, where=where, message=message, hint=hint)
         case "interrupted":
             shift.crew.stopping = True
         case "bug":
