@@ -105,6 +105,7 @@ OPTIONAL = {  # fields whose name means something else in this class, or that ma
     (VersionRecord, "package"): lambda: built(PackageRecord),
     (VersionRecord, "fingerprint"): lambda: digest,
     (Incident, "fingerprint"): lambda: st.none() | digest,
+    (Erasure, "files"): lambda: st.lists(md5, max_size=2).map(tuple),
     (Erasure, "number"): lambda: st.none() | number,
     (Incident, "version"): lambda: st.none() | number,
     (Deployment, "version"): lambda: st.none() | number,

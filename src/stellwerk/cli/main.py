@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Start": ("init", "demo", "completion"),
     "Look": ("validate", "plan", "status", "diff", "log"),
-    "Do": ("reconcile", "check", "snapshot", "render"),
+    "Do": ("reconcile", "check", "snapshot", "render", "gc"),
     "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
     "Explain": ("why", "rule", "schema"),
 }

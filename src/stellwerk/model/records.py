@@ -233,7 +233,8 @@ class Erasure:
     """`registry/.erased/<md5>.yaml`: bytes that were deleted by decision. Written before they go, and never again.
 
     Of a dataset's snapshot (`dataset`, `path`) or a version's package (`model`, `number`); `md5` is DVC's name of the
-    content, `commit` the one it was read from, `depended` the versions (`model@number`) trained on it.
+    content, `files` what a package's folder held, `commit` the one it was read from, `depended` the versions
+    (`model@number`) trained on it.
     """
 
     md5: str
@@ -245,6 +246,7 @@ class Erasure:
     model: str | None = None
     number: int | None = None
     commit: str | None = None
+    files: tuple[str, ...] = ()
     depended: tuple[str, ...] = ()
     run: str | None = None
 
