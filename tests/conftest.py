@@ -19,8 +19,8 @@ from hypothesis import settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATE = "2026-01-31T12:00:00+00:00"
-INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "STELLWERK_TEST_DATA", "STELLWERK_TEST_INSTALLED")
-INHERITED_PREFIXES = ("COV", "HYPOTHESIS", "PIP_", "PYTEST", "SSL_", "LD_", "REQUESTS_", "UV_")
+INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+INHERITED_PREFIXES = ("STELLWERK_TEST_", "COV", "HYPOTHESIS", "PIP_", "PYTEST", "SSL_", "LD_", "REQUESTS_", "UV_")
 
 settings.register_profile("patient", deadline=None)  # the first example pays for slow imports
 settings.load_profile("patient")

@@ -77,8 +77,10 @@ def plan_all(
     settled = frozenset(model.name for model in project.models if model.name not in busy)
     edited = {f"train:{wait.model}" for wait in waits if wait.kind is WaitKind.EDITED}
     steps = _without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked} | edited)
-    steps, waits = _cap_trainings(project, steps, waits, scope)
     plan = _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
+    plan = _cap_trainings(project, plan, scope)
+    if scope.shard is not None:  # after the cap: many small parts may be many trainings
+        plan = take_shard(project, plan, scope.shard)
     return plan, settled
 
 
@@ -226,28 +228,25 @@ def _plan_retirements(
     return steps, []
 
 
-def _cap_trainings(
-    project: Project, steps: list[Step], waits: list[Wait], scope: Scope
-) -> tuple[list[Step], list[Wait]]:
+def _cap_trainings(project: Project, plan: Plan, scope: Scope) -> Plan:
     """More trainings than `limits.trainings` wait for a confirmation, with all that depends on them."""
-    trainings = [step for step in steps if isinstance(step.action, Train)]
+    trainings = [step for step in plan.steps if isinstance(step.action, Train)]
     if len(trainings) <= project.limits.trainings or (scope.trainings or 0) >= len(trainings):
-        return steps, waits
+        return plan
     known = [step.seconds for step in trainings if step.seconds is not None]
-    minutes = sum(known) / len(known) * len(trainings) / 60 if known else None
-    estimate = f", about {max(1, round(minutes))} minutes" if minutes is not None else ""
+    minutes = max(1, round(sum(known) / len(known) * len(trainings) / 60)) if known else 0
+    estimate = f", about {minutes} minute{'s' if minutes > 1 else ''}" if minutes else ""
     wait = Wait(
         kind=WaitKind.CONFIRMATION,
         reason=f"{len(trainings)} trainings in one plan{estimate}; limits.trainings is {project.limits.trainings}",
         unblock=f"if that is meant: stellwerk reconcile --confirm-trainings {len(trainings)}",
     )
-    return _without(steps, {step.key for step in trainings}), [*waits, wait]
+    steps = _without(list(plan.steps), {step.key for step in trainings})
+    return Plan(basis=plan.basis, steps=tuple(steps), waits=(*plan.waits, wait))
 
 
 def _scoped(project: Project, plan: Plan, scope: Scope) -> Plan:
-    """The part of a plan that was asked about; steps that need a step left out are left out too, except by a shard."""
-    if scope.shard is not None:
-        plan = take_shard(project, plan, scope.shard)
+    """The part of a plan that was asked about; steps that need a step left out are left out too."""
     if scope.model is None and scope.environment is None:
         return plan
     data = {model.train.data for model in project.models if model.name == scope.model and model.train}

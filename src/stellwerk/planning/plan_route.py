@@ -197,6 +197,8 @@ def _plan_deployment(case: Case, release: Release, gates: Gates, plan: RoutePlan
         return
     if environment.deploy:
         reason = f"the release says v{release.version}" + (f", v{running} runs" if running else ", nothing runs yet")
+        if deployment is not None and deployment.model != name and running == release.version:
+            reason = f"it runs there as {deployment.model}, the name it had before"
         action = Deploy(model=name, environment=environment.name, version=release.version, previous=running)
         plan.add_needing(needs, key, action, reason)
         if candidate:  # what comes after goes on only from where it runs

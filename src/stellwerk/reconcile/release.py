@@ -98,6 +98,7 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
         raise ValueError(step.key)
     name = model.name
     if action.withdraw:
+        _leave_old_name(world, state, environment, name)
         return _withdraw(world, step, environment, target, name=name, fallback=model.fallback)
     if action.version is None:
         raise ValueError(step.key)
@@ -123,7 +124,7 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
             fallback=model.fallback,
         )
         try:
-            detail = world.target(target).deploy(request)
+            detail = world.target(target).deploy(request) + _leave_old_name(world, state, environment, name)
         except StellwerkError as error:
             _record_failure(world, state, action, error)
             raise
@@ -147,6 +148,26 @@ def deploy(world: World, state: State, step: Step, action: Deploy, on_line: Line
         if item.kind == DEPLOY_FAILED and item.open and item.environment == environment.name
     }
     return _record(world, step, deployment, summary, body, also=mended)
+
+
+def _leave_old_name(world: World, state: State, environment: Environment, name: str) -> str:
+    """Take out what still runs under the name the model had before; says so. A name that is used again is let be."""
+    facts = state.observed.models.get(name)
+    deployment = facts.deployments.get(environment.name) if facts else None
+    if environment.deploy is None or deployment is None or deployment.version is None or deployment.model == name:
+        return ""
+    if deployment.model in {model.name for model in state.project.models}:
+        return ""
+    request = DeployRequest(
+        model=deployment.model,
+        environment=environment.name,
+        target=environment.deploy,
+        version=None,
+        package=None,
+        sha256=None,
+    )
+    world.target(environment.deploy).deploy(request)
+    return f"; no longer as {deployment.model}"
 
 
 def _record_failure(world: World, state: State, action: Deploy, error: StellwerkError) -> None:
@@ -249,7 +270,7 @@ def retire(world: World, state: State, step: Step, action: Retire) -> Done:
             package=None,
             sha256=None,
         )
-        detail = world.target(environment.deploy).deploy(request)
+        detail = world.target(environment.deploy).deploy(request) + _leave_old_name(world, state, environment, name)
         gone = Deployment(
             model=name,
             environment=environment.name,

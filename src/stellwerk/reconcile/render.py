@@ -24,6 +24,13 @@ def render(world: World, tree: Tree, steps: list[Step]) -> Done:
     models = ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
     count = f"{len(changes)} file" + ("s" if len(changes) != 1 else "")
     summary = f"render: {count} of {models}"
+    renames = [step.action for step in steps if isinstance(step.action, Render)]
+    moved = [(action.rename_from, action.path) for action in renames if action.rename_from is not None]
+    if moved:
+        pairs = [f"{old.removeprefix('registry/')} to {new.removeprefix('registry/')}" for old, new in moved]
+        more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""  # noqa: PLR2004
+        summary = f"rename: {', '.join(pairs[:3])}{more}"
+        names = {new.removeprefix("registry/") for _, new in moved}
     body = "\n".join(f"{step.reason}: {step.action.path}" for step in steps if isinstance(step.action, Render))
     text = message(summary, body, world.actor, action="render", model=min(names) if len(names) == 1 else None)
     return Done(step=steps[0], summary=summary, commit=world.commits.commit(changes, text))

@@ -17,6 +17,7 @@ from stellwerk.planning.rules import (
     credentials,
     files,
     loosened,
+    lost_files,
     names,
     paths,
     people,
@@ -45,6 +46,7 @@ FAMILIES = (
     loosened,
     credentials,
     releases,
+    lost_files,
 )
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)

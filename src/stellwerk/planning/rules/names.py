@@ -143,6 +143,13 @@ def _renames(given: RuleInput) -> Iterator[Problem]:
                 message=f"'{model.name}' and '{heirs[model.previously]}' both claim to be '{model.previously}' renamed",
                 hint="a history has one heir: keep the line in one of them",
             )
+        elif given.observed and {model.previously, model.name} <= given.observed.models.keys():
+            yield Problem(
+                place=place,
+                message=f"registry/{model.name} holds another model that once had this name, so the history of"
+                f" '{model.previously}' cannot move there",
+                hint="choose a name that was never used, or delete this line: then both histories stay as they are",
+            )
         heirs.setdefault(model.previously, model.name)
 
 
@@ -228,10 +235,10 @@ RULES = (
     ),
     Rule(
         id="SW209",
-        title="rename from a name that is still used",
+        title="rename from a name that is still used, or to one that was",
         severity=Severity.ERROR,
         explanation="`previously: old-name` moves the history of a model to its new name. That needs the old name to"
-        " be gone, and one heir.",
+        " be gone, one heir, and a new name under which nothing is recorded.",
         failing=declared(
             f"{_CUSTOMERS}\n"
             "models:\n"
