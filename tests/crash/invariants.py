@@ -20,11 +20,10 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from evidence import folder_digest, git, git_dir, md5_of, mistakes, parsed, read_files, stored_object
 
 NOW = "2026-02-01T09:00:00+00:00"
 RECORD = re.compile(
@@ -74,7 +73,7 @@ def check_repository(
 def facts(root: Path, ref: str = "HEAD") -> frozenset[str]:
     """Every fact that may never be lost, as text that a rename of the model does not change."""
     found = set()
-    for path, content in _read(root, ref, "registry").items():
+    for path, content in read_files(root, ref, "registry").items():
         matched = RECORD.fullmatch(path)
         if matched is None:
             continue
@@ -87,12 +86,12 @@ def facts(root: Path, ref: str = "HEAD") -> frozenset[str]:
 
 
 def _of(content: bytes, key: str) -> str:
-    return str((_yaml(content) or {}).get(key, ""))
+    return str((parsed(content) or {}).get(key, ""))
 
 
 def _history(root: Path, ref: str) -> Iterator[str]:
     """No record was ever changed after its birth, or deleted other than by moving it as it was."""
-    log = _git(
+    log = git(
         root,
         "log",
         "--first-parent",
@@ -124,7 +123,7 @@ def _history(root: Path, ref: str) -> Iterator[str]:
 
 def _records(root: Path, ref: str) -> Iterator[str]:
     """Records fit their schemas and each other; numbers are dense; a fingerprint has one version."""
-    files = _read(root, ref, "registry", "environments")
+    files = read_files(root, ref, "registry", "environments")
     matches = {path: RECORD.fullmatch(path) for path in files}
     records = {path: matched for path, matched in matches.items() if matched}
     strange = {path for path in files.keys() - records.keys() if path.startswith("registry/")}
@@ -132,9 +131,9 @@ def _records(root: Path, ref: str) -> Iterator[str]:
     versions: dict[str, dict[int, Mapping[str, Any]]] = {}
     for path, matched in records.items():
         kind = next(kind for kind in KINDS if matched[kind])
-        yield from (f"{path}: {mistake}" for mistake in _mistakes(kind, files[path]))
+        yield from (f"{path}: {mistake}" for mistake in mistakes(kind, files[path]))
         if kind == "version":
-            versions.setdefault(matched["model"], {})[int(matched["number"])] = _yaml(files[path]) or {}
+            versions.setdefault(matched["model"], {})[int(matched["number"])] = parsed(files[path]) or {}
     for model, found in sorted(versions.items()):
         yield from _numbers(model, found)
     for path, matched in records.items():
@@ -165,26 +164,26 @@ def _stored(root: Path, ref: str, packages: Path | None) -> Iterator[str]:
     But for empty files: DVC leaves one when it is killed, and Stellwerk takes it for absent.
     """
     place = packages or _packages(root)
-    for path, content in _read(root, ref, "registry").items():
+    for path, content in read_files(root, ref, "registry").items():
         if path.endswith("/version.yaml"):
-            record = _yaml(content) or {}
-            listed, data = _object(place, record["package"]["md5"]), record["data"]["md5"]
+            record = parsed(content) or {}
+            listed, data = stored_object(place, record["package"]["md5"]), record["data"]["md5"]
             if listed is None:
                 yield f"{path}: its package is not in the remote"
                 continue
-            absent = [item["relpath"] for item in json.loads(listed) if _object(place, item["md5"]) is None]
+            absent = [item["relpath"] for item in json.loads(listed) if stored_object(place, item["md5"]) is None]
             yield from (f"{path}: {name} of its package is not in the remote" for name in absent)
-            if _object(place.parent, data) is None and _object(place, data) is None:
+            if stored_object(place.parent, data) is None and stored_object(place, data) is None:
                 yield f"{path}: its data are not in the remote"
     for store in (place, place.parent, root / ".dvc/cache"):
         for file in sorted((store / "files/md5").glob("??/*")):
             name = f"{file.parent.name}{file.name}"
-            if re.fullmatch(r"[0-9a-f]{32}(\.dir)?", name) and file.stat().st_size and _md5(file) != name[:32]:
+            if re.fullmatch(r"[0-9a-f]{32}(\.dir)?", name) and file.stat().st_size and md5_of(file) != name[:32]:
                 yield f"{file} holds something else than its name says"
 
 
 def _clean(root: Path) -> Iterator[str]:
-    status = _git(root, "status", "--porcelain", "--untracked-files=all")
+    status = git(root, "status", "--porcelain", "--untracked-files=all")
     yield from (f"not clean: {line}" for line in status.splitlines())
 
 
@@ -202,26 +201,26 @@ def _leftovers(root: Path) -> Iterator[str]:
                 yield f"left behind: {inside / name}"
     rooms = root / ".dvc/tmp/stellwerk"
     yield from (f"left behind: {room}" for room in (rooms.iterdir() if rooms.is_dir() else ()))
-    trees = _git(root, "worktree", "list", "--porcelain").count("worktree ")
+    trees = git(root, "worktree", "list", "--porcelain").count("worktree ")
     if trees > 1:
         yield f"{trees - 1} work trees are left"
-    if (_git_dir(root) / "stellwerk/sync.json").exists():
+    if (git_dir(root) / "stellwerk/sync.json").exists():
         yield "sync.json is left: a commit was not brought into the work tree"
 
 
 def _targets(root: Path, ref: str) -> Iterator[str]:
     """A local target runs what the deployment record says, and no more than one of both lags behind the release."""
-    files = _read(root, ref, "registry", "environments")
+    files = read_files(root, ref, "registry", "environments")
     for path, content in files.items():
         matched = RECORD.fullmatch(path)
         if not matched or not matched["deployment"]:
             continue
-        environment, model, record = matched["deployment"], matched["model"], _yaml(content) or {}
-        declared = (_yaml(files.get(f"environments/{environment}.yaml", b"")) or {}).get("deploy") or {}
+        environment, model, record = matched["deployment"], matched["model"], parsed(content) or {}
+        declared = (parsed(files.get(f"environments/{environment}.yaml", b"")) or {}).get("deploy") or {}
         if declared.get("target") != "local" or record.get("target") != "local":
             continue
         current = root / declared["path"] / model / "current"
-        running = _folder_digest(current) if current.is_dir() else None
+        running = folder_digest(current) if current.is_dir() else None
         if running != record.get("package") and current.parent.exists():
             yield f"{environment} runs {running} of {model}, recorded is {record.get('package')}"
 
@@ -252,9 +251,9 @@ def _empty_plan(root: Path, now: str) -> Iterator[str]:
 
 
 def _pushed(root: Path, remote: Path, ref: str) -> Iterator[str]:
-    name = _git(root, "symbolic-ref", "HEAD").strip() if ref == "HEAD" else ref
-    here = _git(root, "for-each-ref", "--format=%(refname) %(objectname)", name, "refs/heads/stellwerk").split("\n")
-    there = _git(remote, "for-each-ref", "--format=%(refname) %(objectname)").split("\n")
+    name = git(root, "symbolic-ref", "HEAD").strip() if ref == "HEAD" else ref
+    here = git(root, "for-each-ref", "--format=%(refname) %(objectname)", name, "refs/heads/stellwerk").split("\n")
+    there = git(remote, "for-each-ref", "--format=%(refname) %(objectname)").split("\n")
     yield from (f"not at the remote: {line}" for line in sorted({line for line in here if line} - set(there)))
 
 
@@ -278,79 +277,3 @@ def _packages(root: Path) -> Path:
     base, _, rest = url.removeprefix("remote://").partition("/") if url.startswith("remote://") else ("", "", url)
     home = config[f"'remote \"{base}\"'"]["url"] if base else "."
     return (root / ".dvc" / home / rest).resolve()
-
-
-def _object(place: Path, md5: str) -> bytes | None:
-    """The content of that object if it is there and whole."""
-    file = place / "files/md5" / md5[:2] / md5[2:]
-    return file.read_bytes() if file.is_file() and _md5(file) == md5.removesuffix(".dir") else None
-
-
-def _md5(file: Path) -> str:
-    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def _folder_digest(folder: Path) -> str:
-    """As docs/design.md defines it: SHA-256 over `<sha256>  <path>` of every file, sorted by path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [(path.relative_to(folder).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
-    return hashlib.sha256("".join(f"{digest}  {path}\n" for path, digest in sorted(lines)).encode()).hexdigest()
-
-
-@cache
-def _yaml(content: bytes) -> Any:
-    try:
-        return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
-        return None
-
-
-@cache
-def _mistakes(kind: str, content: bytes) -> tuple[str, ...]:
-    value = json.loads(content) if kind == "profile" else _yaml(content)
-    return tuple(error.message for error in _validator(kind).iter_errors(value))
-
-
-@cache
-def _validator(kind: str) -> Any:
-    import jsonschema
-
-    from stellwerk.declarations.schema import schema_text
-
-    return jsonschema.Draft202012Validator(json.loads(schema_text(kind)))
-
-
-def _read(root: Path, ref: str, *folders: str) -> dict[str, bytes]:
-    """Path -> content of every file below the folders at that commit."""
-    listed = _git(root, "ls-tree", "-r", "-z", ref, "--", *folders).split("\0")[:-1]
-    paths = {path: meta.split(" ")[2] for meta, _, path in (entry.partition("\t") for entry in listed)}
-    return _contents(root, paths)
-
-
-def _contents(root: Path, paths: Mapping[str, str]) -> dict[str, bytes]:
-    raw = subprocess.run(
-        ["git", "cat-file", "--batch"],
-        cwd=root,
-        input="\n".join(paths.values()).encode(),
-        capture_output=True,
-        check=True,
-    ).stdout
-    found, at = {}, 0
-    for path in paths:
-        end = raw.index(b"\n", at)
-        size = int(raw[at:end].split(b" ")[2])
-        found[path] = raw[end + 1 : end + 1 + size]
-        at = end + size + 2
-    return found
-
-
-def _git_dir(root: Path) -> Path:
-    return root / _git(root, "rev-parse", "--git-common-dir").strip()
-
-
-def _git(root: Path, *args: str) -> str:
-    done = subprocess.run(
-        ["git", "-c", "core.quotepath=off", *args], cwd=root, capture_output=True, encoding="utf-8", check=False
-    )
-    assert done.returncode == 0, f"git {' '.join(args)} in {root}: {done.stderr}"
-    return done.stdout

@@ -61,8 +61,8 @@ def a_file_that_is_not_committed(project):
 
 
 def a_temporary_file_in_an_ignored_folder(project):
-    (project.root / "deployed/production/demand/versions/.0123456789abcdef-77").mkdir()
-    return r"left behind: deployed/production/demand/versions/.0123456789abcdef-77"
+    (project.root / "deployed/production/demand/versions/.0123456789abcdef.01234567-77-89abcdef").mkdir()
+    return r"left behind: deployed/production/demand/versions/.0123456789abcdef.01234567-77-89abcdef"
 
 
 def a_target_that_runs_something_else(project):

@@ -43,6 +43,7 @@ class Checkout:
     @property
     def noted(self) -> bool:
         """Whether a run was stopped between moving the ref and writing the files, or is there just now."""
+        sweep(self.notes / NOTE)
         return (self.notes / NOTE).exists()
 
     def note(self, commit: str, parent: str | None, paths: Iterable[str]) -> None:
