@@ -11,10 +11,11 @@ import os
 import shutil
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.dvc.session import quiet
+from stellwerk.adapters.git.lock import locked
 from stellwerk.adapters.templates import held
 from stellwerk.errors import StellwerkError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROOMS = ".dvc/tmp/stellwerk"
+PATIENCE = 120.0  # seconds
 NOT_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 
 
@@ -57,7 +59,8 @@ def work_tree(root: Path, commit: str) -> Iterator[WorkTree]:
     room = _new_room(root)
     tree = WorkTree(root=room / "tree", room=room, commit=commit)
     try:
-        _git(root, "worktree", "add", "--quiet", "--detach", "--no-checkout", str(tree.root), commit)
+        with _alone(root):
+            _git(root, "worktree", "add", "--quiet", "--detach", "--no-checkout", str(tree.root), commit)
         _git(tree.root, "read-tree", "HEAD")
         tree.check_out([".dvc", ".dvcignore", ".gitignore"])
         _share_dvc(root, tree)
@@ -129,8 +132,15 @@ def _remove_stale(root: Path, rooms: Path) -> None:
 
 def _remove(root: Path, room: Path) -> None:
     if (room / "tree").exists():
-        _git(root, "worktree", "remove", "--force", "--force", str(room / "tree"), check=False)
+        with _alone(root):
+            _git(root, "worktree", "remove", "--force", "--force", str(room / "tree"), check=False)
     shutil.rmtree(room, ignore_errors=True)
+
+
+def _alone(root: Path) -> AbstractContextManager[None]:
+    """Git stumbles over a work tree that another process adds or removes at the moment."""
+    folder = root / _git(root, "rev-parse", "--git-common-dir").strip()
+    return locked(folder / "stellwerk" / "worktrees.lock", patience=PATIENCE, doing="another training begins or ends")
 
 
 def _alive(pid: int) -> bool:
