@@ -19,6 +19,7 @@ connection that the client closes before interrupts the fork.
 """
 
 import array
+import atexit
 import contextlib
 import gc
 import importlib
@@ -299,7 +300,18 @@ def _detach() -> bool:
     return True
 
 
+def _leave(code: list[int]) -> None:
+    """The last thing a fork does: to take apart all that it shares with the template would copy it first."""
+    if code:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code[0])
+
+
 def main() -> int:
+    forked: list[int] = []
+    atexit.register(_leave, forked)  # called last, since it is registered before any other
     role, alive, busy, *modules = sys.argv[1:]
     os.open(busy, os.O_WRONLY | os.O_NONBLOCK)  # held open until this process ends
     if not _detach():
@@ -315,7 +327,16 @@ def main() -> int:
     gc.collect()
     gc.freeze()  # or each fork copies all of it when its first collection marks what it sees
     task = Template(role, listener, watched).serve()
-    return 0 if task is None else task()
+    if task is None:
+        return 0
+    try:
+        code = task()
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        code = end.code
+    forked.append(code)
+    return code
 
 
 if __name__ == "__main__":
