@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stellwerk.adapters.git.read import CommitTree, GitReader
 from stellwerk.errors import UsageError
 from stellwerk.model.views import Change, HistoryEntry, VersionDiff
+from stellwerk.planning.gone import bytes_gone, package_gone
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Json
@@ -25,6 +26,7 @@ def version_diff(state: State, reader: GitReader, left: str, right: str) -> Vers
         raise UsageError("two versions of one model can be compared", where=f"{left} {right}")
     changes = [
         *_data_changes(one, two),
+        *_gone_changes(state, one, two),
         *_map_changes("params", one.params, two.params),
         *_map_changes("code", _mapping(one.parts.get("code")), _mapping(two.parts.get("code"))),
         *_map_changes("holdout", _mapping(one.parts.get("holdout")), _mapping(two.parts.get("holdout"))),
@@ -59,6 +61,17 @@ def _data_changes(one: VersionRecord, two: VersionRecord) -> list[Change]:
         "columns": (list(one.data.columns), list(two.data.columns)),
     }
     return [Change(part="data", name=name, old=old, new=new) for name, (old, new) in pairs.items() if old != new]  # type: ignore[arg-type]
+
+
+def _gone_changes(state: State, one: VersionRecord, two: VersionRecord) -> list[Change]:
+    """Whose data or package are gone on purpose, and why."""
+    found = []
+    for record in (one, two):
+        data = bytes_gone(state.observed, record.data.md5) if record.data.md5 in state.observed.erased else ""
+        for part, name, words in (("data", "data", data), ("other", "package", package_gone(state.observed, record))):
+            if words:
+                found.append(Change(part=part, name=f"{name} of v{record.number}", old="kept", new=words))
+    return found
 
 
 def _mapping(value: Json) -> dict[str, Json]:
@@ -128,6 +141,11 @@ def history(state: State, reader: GitReader, model: str, limit: int) -> tuple[Hi
     for declared in state.project.models:
         if declared.name == model and declared.train and declared.train.data in state.observed.pointers:
             paths.append(state.observed.pointers[declared.train.data].place)
+    for name in names:  # decisions to delete what its versions were made of, or their packages
+        facts = state.observed.models.get(name)
+        records = [version.record for version in facts.versions.values()] if facts else []
+        named = {md5 for record in records for md5 in (record.data.md5, record.package.md5)}
+        paths += [f"registry/.erased/{md5}.yaml" for md5 in sorted(named & state.observed.erased.keys())]
     shape = FIELD.join(("%H", "%cI", "%an", "%s", "%(trailers:key=Stellwerk-Action,valueonly,separator=%x20)", "%b"))
     output = reader.text("log", f"--max-count={limit}", f"--format={shape}{RECORD}", state.observed.basis, "--", *paths)
     entries = []

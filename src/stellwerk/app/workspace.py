@@ -164,20 +164,22 @@ class Workspace:
         return chosen.work_tree() if at is None else chosen.commit(self.reader.resolve(at))
 
     def status(self, *, live: bool) -> Status:
-        """Models × environments as recorded; with `live` what targets say they run."""
+        """Models × environments as recorded; with `live` what targets say they run and what remotes lack."""
         from stellwerk.planning.explain import status
         from stellwerk.planning.plan import Scope
+        from stellwerk.reconcile.presence import absences, gone_on_purpose
 
         loaded = self._observe(loader=self.brief)
         self.loader.refuse_mistakes(loaded)
         plan = self.plan_of(loaded.state, Scope())
-        seen = {}
+        state, seen, lacking = loaded.state, {}, gone_on_purpose(loaded.state)
         if live:
+            from stellwerk.adapters.dvc import DvcStore
             from stellwerk.app.session import probe
 
-            seen = probe(loaded.state, self.root)
+            seen, lacking = probe(state, self.root), (*lacking, *absences(state, DvcStore(self.root)))
         self.cache.flush()
-        return status(loaded.state.project, loaded.state.observed, loaded.state.gates, plan, seen)
+        return replace(status(state.project, state.observed, state.gates, plan, seen), absent=lacking)
 
     def why(self, model: str, environment: str | None) -> tuple[Explanation, ...]:
         """Every condition of the model's way into one or each environment."""

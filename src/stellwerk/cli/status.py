@@ -9,7 +9,7 @@ from stellwerk.cli.options import examples, formats
 
 
 @click.command(epilog=examples("stellwerk status", "stellwerk status --live", "stellwerk status --format json"))
-@click.option("--live", is_flag=True, help="Ask the deploy targets what they run.")
+@click.option("--live", is_flag=True, help="Ask targets what they run, remotes what they lack.")
 @formats("text", "json")
 @with_console
 def command(console: Console, /, *, live: bool, form: str) -> int:

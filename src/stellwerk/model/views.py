@@ -37,6 +37,22 @@ class StatusRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Bytes that a version in use needs and that are not there. `state`: missing | unknown | erased | removed.
+
+    `remote` None: DVC's default. `note` says why, or why nobody can tell.
+    """
+
+    model: str
+    version: int
+    kind: str  # package | data
+    md5: str
+    remote: str | None
+    state: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """`datasets` and `models` list name -> snapshot or current version, for projects without environments."""
 
@@ -45,6 +61,7 @@ class Status:
     rows: tuple[StatusRow, ...]
     models: tuple[tuple[str, int | None, str], ...]  # (model, candidate or newest version, note)
     datasets: tuple[tuple[str, str | None], ...]  # (dataset, md5 of its snapshot)
+    absent: tuple[Absence, ...] = ()  # what records say is gone; with --live also what the remotes lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

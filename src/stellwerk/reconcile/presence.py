@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stellwerk.errors import StellwerkError
-from stellwerk.planning.gone import bytes_gone
+from stellwerk.model.views import Absence
+from stellwerk.planning.candidate import find_candidate
+from stellwerk.planning.gone import bytes_gone, package_gone
 from stellwerk.reconcile.world import PACKAGES, data_remote
 
 if TYPE_CHECKING:
@@ -74,6 +76,66 @@ def needed(state: State, model: Model, version: Version, environments: Iterable[
         words=f"the data of {whose} ({record.data.dataset} {record.data.md5[:8]})",
     )
     return (package, data)
+
+
+def in_use(state: State) -> tuple[Needed, ...]:
+    """What the versions need that are released, run, or are declared now; each content of a version once."""
+    found: dict[tuple[str, int, str], Needed] = {}
+    for model in state.project.models:
+        facts, route = state.facts(model), state.gates.route.of(model)
+        numbers = {
+            release.version
+            for environment in route
+            if (release := state.release(environment.name, model.name)) is not None
+        }
+        numbers |= {deployment.version for deployment in facts.deployments.values() if deployment.version is not None}
+        candidate = find_candidate(model, state.observed).number if model.train else None
+        for number in sorted(numbers | ({candidate} if candidate is not None else set())):
+            if number in facts.versions:
+                items = needed(state, model, facts.versions[number], route)
+                found |= {(item.model, item.number, item.kind): item for item in items}
+    return tuple(found.values())
+
+
+def gone_on_purpose(state: State) -> tuple[Absence, ...]:
+    """Of what is in use, what records say was erased or removed; no remote is asked."""
+    if not state.observed.erased and not state.observed.removals:
+        return ()
+    found = []
+    for item in in_use(state):
+        version = state.version(state.model(item.model), item.number)
+        if item.kind == "package" and (words := package_gone(state.observed, version.record)):
+            found.append(_absence(item, "erased" if item.md5 in state.observed.erased else "removed", words))
+            continue
+        data = version.record.data
+        if item.kind == "package" and data.md5 in state.observed.erased:
+            words = bytes_gone(state.observed, data.md5)
+            found.append(_absence(replace(item, kind="data", md5=data.md5), "erased", words))
+    return tuple(found)
+
+
+def absences(state: State, store: DataStore) -> tuple[Absence, ...]:
+    """Of what is in use, what the remotes lack, and what a remote would not tell."""
+    known = {(item.model, item.version, item.kind) for item in gone_on_purpose(state)}
+    items = [item for item in in_use(state) if (item.model, item.number, item.kind) not in known]
+    lacking, silent = absent(store, items)
+    unknown = [item for item in items if item.remote in silent]
+    return (
+        *(_absence(item, "missing", bytes_gone(state.observed, item.md5) or "not in the remote") for item in lacking),
+        *(_absence(item, "unknown", silent[item.remote]) for item in unknown),
+    )
+
+
+def _absence(item: Needed, state: str, note: str) -> Absence:
+    return Absence(
+        model=item.model,
+        version=item.number,
+        kind=item.kind,
+        md5=item.md5,
+        remote=item.remote,
+        state=state,
+        note=note,
+    )
 
 
 def absent(store: DataStore, items: Iterable[Needed]) -> tuple[tuple[Needed, ...], Mapping[str | None, str]]:

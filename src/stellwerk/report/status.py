@@ -30,6 +30,8 @@ def status_text(status: Status, *, color: bool, width: int) -> str:
         lines += _details(status, ink=ink, width=width)
     elif status.models:
         lines += [*_models(status, ink=ink, width=width), ""]
+    if status.absent:
+        lines += [*_absent(status, ink=ink, width=width), ""]
     if status.datasets:
         lines += _datasets(status, ink=ink, width=width)
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -126,6 +128,26 @@ def _details(status: Status, *, ink: Ink, width: int) -> list[str]:
     return [*lines, ink.bold("Seen at the targets"), *live, ""] if live else lines
 
 
+def _absent(status: Status, *, ink: Ink, width: int) -> list[str]:
+    """What versions in use need and is not there; a remote that does not answer is said once."""
+    lines = [ink.bold("Bytes that are not there")]
+    for item in status.absent:
+        if item.state != "unknown":
+            remote = "" if item.state in {"erased", "removed"} else f" in {_remote(item.remote)}"
+            words = (
+                f"! {item.kind} of {clean(item.model)} v{item.version} ({short(item.md5)}){remote}: {clean(item.note)}"
+            )
+            lines += wrap(words, width=width, indent=2)
+    silent = {item.remote: item.note for item in status.absent if item.state == "unknown"}
+    for name, note in silent.items():
+        lines += wrap(f"? {_remote(name)} does not say what it holds: {clean(note)}", width=width, indent=2)
+    return lines
+
+
+def _remote(name: str | None) -> str:
+    return f"remote {clean(name)}" if name else "the default remote"
+
+
 def _models(status: Status, *, ink: Ink, width: int) -> list[str]:
     rows = [
         ("model", "version", ""),
@@ -154,5 +176,6 @@ def status_json(status: Status) -> str:
             "rows": plain(status.rows),
             "models": [{"model": name, "version": version, "note": note} for name, version, note in status.models],
             "datasets": [{"dataset": name, "md5": md5} for name, md5 in status.datasets],
+            "absent": plain(status.absent),
         }
     )
