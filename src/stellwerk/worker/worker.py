@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from importlib.metadata import Distribution
     from types import ModuleType
 
 Job = Mapping[str, Any]
@@ -323,12 +324,16 @@ def packages() -> dict[str, str]:
     wanted = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
     found = {}
     for distribution in distributions():
-        record = distribution.read_text("RECORD") or distribution.read_text("SOURCES.txt") or ""
-        listed = {line.partition(",")[0].partition("/")[0].removesuffix(".py") for line in record.splitlines()}
-        top = (distribution.read_text("top_level.txt") or "").split() or listed
+        top = (distribution.read_text("top_level.txt") or "").split() or listed_in(distribution)
         if wanted.intersection(top):
             found[distribution.metadata["Name"]] = distribution.version
     return dict(sorted(found.items()))
+
+
+def listed_in(distribution: Distribution) -> set[str]:
+    """The top-level names among a distribution's files."""
+    record = distribution.read_text("RECORD") or distribution.read_text("SOURCES.txt") or ""
+    return {line.partition(",")[0].partition("/")[0].removesuffix(".py") for line in record.splitlines()}
 
 
 def trace_of(error: BaseException, code: Path) -> list[str]:
