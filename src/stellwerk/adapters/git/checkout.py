@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.objects import FOLDER, Entry
-from stellwerk.adapters.git.read import SUBMODULE, SYMLINK, CommitTree, GitError, GitReader
+from stellwerk.adapters.git.read import SUBMODULE, SYMLINK, CommitTree, GitError, GitReader, locked_by_git
 from stellwerk.adapters.leftovers import beside, sweep
 from stellwerk.errors import StellwerkError
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from stellwerk.adapters.git.objects import NewObjects
 
 NOTE = "sync.json"
+PATIENCE = 1.0  # seconds to wait for a git command that holds the index
+PAUSE = 0.02
 FEW = 50  # paths that git is asked about one by one; more are looked up in the whole index
 Changes = Mapping[str, bytes | None]
 
@@ -45,6 +49,20 @@ class Checkout:
         """Whether a run was stopped between moving the ref and writing the files, or is there just now."""
         sweep(self.notes / NOTE)
         return (self.notes / NOTE).exists()
+
+    def get_ready(self, tip: str | None) -> None:
+        """Finish what is noted. Raises GitError where the index is locked: the ref would move, and nothing follow."""
+        end = time.monotonic() + PATIENCE
+        while self._index_lock.exists() and time.monotonic() < end:
+            time.sleep(PAUSE)
+        if self._index_lock.exists():
+            raise locked_by_git(str(self._index_lock))
+        if self.noted:
+            self.finish(tip)
+
+    @cached_property
+    def _index_lock(self) -> Path:
+        return self.reader.root / self.reader.text("rev-parse", "--git-path", "index.lock")
 
     def note(self, commit: str, parent: str | None, paths: Iterable[str]) -> None:
         """Say what `follow` or `switch` is about to do."""

@@ -7,6 +7,8 @@ more than all of them.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 SYMLINK = "120000"
 SUBMODULE = "160000"
 EXECUTABLE = "100755"
+LOCKED = re.compile(r"Unable to create '(?P<file>[^']+\.lock)': File exists")
 CHANGED = "worktree:"  # begins the id of a file that differs from its commit
 
 
@@ -62,7 +65,7 @@ class GitReader:
             return done.stdout
         if not check:
             return b""
-        raise GitError(_last_words(done.stderr), where=f"git {' '.join(args[:2])}")
+        raise _failure(f"git {' '.join(args[:2])}", done.stderr.decode("utf-8", "replace"))
 
     def text(self, *args: str, check: bool = True) -> str:
         return self.run(*args, check=check).decode("utf-8", "replace").strip()
@@ -302,6 +305,14 @@ def changed_paths(reader: GitReader) -> frozenset[str]:
     return frozenset(entry[3:] for entry in entries)
 
 
-def _last_words(stderr: bytes) -> str:
-    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "git failed and said nothing"
+def locked_by_git(file: str) -> GitError:
+    """What to say of a lock file of git's, which says nothing of who made it."""
+    message = "git's lock is there: another git command is at work in this repository, or one was killed"
+    return GitError(message, where=file, hint=f"if none is running: rm {shlex.quote(file)}")
+
+
+def _failure(command: str, said: str) -> GitError:
+    if lock := LOCKED.search(said):
+        return locked_by_git(lock["file"])
+    lines = [line for line in said.splitlines() if line.strip()]
+    return GitError(lines[-1].strip() if lines else "git failed and said nothing", where=command)

@@ -48,7 +48,7 @@ class GitWriter:
         """The same repository for GitPython, which speaks to remotes."""
         import git
 
-        return git.Repo(self.reader.root)
+        return git.Repo(self.reader.root, expand_vars=False)
 
     @property
     def checked_out(self) -> bool:
@@ -80,6 +80,7 @@ class GitWriter:
             objects = NewObjects(self.reader, parent)
             editor = TreeEditor(objects, parent)
             if synced:
+                self.checkout.get_ready(parent)
                 self.checkout.refuse_dirty(changes, editor.entries(changes), objects)
             entries = _entries(changes, editor)
             commit = self._commit(editor, entries, parent, message)
@@ -132,6 +133,8 @@ class GitWriter:
         try:
             self.reader.run("update-ref", "-m", f"stellwerk: {message}", ref, commit, old)
         except GitError as error:
+            if error.hint:
+                raise
             raise StellwerkError(self._refused(ref, expected, error), where=self.where, hint=AGAIN) from error
 
     def _refused(self, ref: str, expected: str | None, error: GitError) -> str:
@@ -149,6 +152,7 @@ class GitWriter:
                 raise StellwerkError(f"{self.ref} moved while this run was working", where=self.where, hint=AGAIN)
             old, synced = drop or NewObjects(self.reader).id_of("tree", b""), self.checked_out
             if synced:
+                self.checkout.get_ready(drop or None)
                 self.checkout.switch(old, commit, really=False)
                 changed = self.reader.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, commit)
                 paths = changed.decode("utf-8", "surrogateescape").split("\0")[:-1]
