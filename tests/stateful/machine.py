@@ -1,0 +1,548 @@
+"""What may happen to a company, in any order, and what must hold after each of it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from company import DATASETS, DESK, MACHINES, PEOPLE, ROBOT, ROUTE, Company
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from laws import History
+from stand_ins import METRIC, clear, rows
+
+from stellwerk.errors import BlockedError, PushLostError, StellwerkError
+from stellwerk.model.findings import DeclarationsError
+
+MODELS = ("churn", "credit", "fraud")
+HOUR, DAY = 3600, 86400
+CODE = "def train(frame, bias=0):\n    return bias\n\n\nQUALITY = {quality}\n{more}"
+SLICES = ("", "raise ValueError\n", "# UNTESTED\n", "# BROKEN\n")
+machines = st.sampled_from(MACHINES)
+names = st.sampled_from(MODELS)
+people = st.sampled_from(PEOPLE)
+route = st.sampled_from(tuple(ROUTE))
+released = st.sampled_from(("production", "europe"))
+
+
+class Life(RuleBasedStateMachine):
+    """`template` is a founded company to copy; `folder` where the copy goes."""
+
+    template: Company
+    folder: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = Path(tempfile.mkdtemp(dir=self.folder))
+        self.company = self.template.copy(self.base / "c")
+        self.history = History(self.company)
+        self.noted: dict[str, list[str]] = {}  # the tips whose commits have their moments
+        self.asked = 0
+
+    def teardown(self) -> None:
+        try:
+            self.settle()
+        finally:
+            shutil.rmtree(self.base, ignore_errors=True)
+
+    # ------------------------------------------------------------------ what is declared
+
+    @initialize(ref=st.booleans(), depth=st.integers(0, 5), limit=st.sampled_from((None, 2, 4)))
+    def begin(self, ref: bool, depth: int, limit: int | None) -> None:
+        """A project that is somewhere on the ladder."""
+
+        def change(files: dict[str, Any]) -> None:
+            if ref:
+                files["mlops.yaml"]["records"] = {"ref": "stellwerk/records"}
+            for name in list(ROUTE)[:depth]:
+                files[f"environments/{name}.yaml"] = dict(ROUTE[name])
+            _declare(files, "churn", limit)
+
+        assert self.company.edit(change, "begin")
+
+    def edit(self, change: Callable[[dict[str, Any]], Any], summary: str, who: str = "ada") -> bool:
+        return self.company.edit(change, summary, who=who)
+
+    @rule(name=names, limit=st.sampled_from((None, 2, 4)))
+    def declare(self, name: str, limit: int | None) -> None:
+        self.edit(
+            lambda files: name not in files["mlops.yaml"]["models"] and _declare(files, name, limit), f"add {name}"
+        )
+
+    @rule(name=names)
+    def forget(self, name: str) -> None:
+        self.edit(lambda files: files["mlops.yaml"]["models"].pop(name, False), f"remove {name}")
+
+    @rule(old=names, new=names)
+    def rename(self, old: str, new: str) -> None:
+        def change(files: dict[str, Any]) -> Any:
+            models = files["mlops.yaml"]["models"]
+            if old not in models or new in models or self._recorded(new):
+                return False  # a new name
+            models[new] = {**models.pop(old), "previously": old}
+            return True
+
+        self.edit(change, f"rename {old} to {new}")
+
+    @rule(name=names, bias=st.integers(0, 4))
+    def tune(self, name: str, bias: int) -> None:
+        def change(files: dict[str, Any]) -> Any:
+            model = _model(files, name)
+            return False if model is None else model["train"].update(params={"bias": bias})
+
+        self.edit(change, f"bias {bias}")
+
+    @rule(name=names, data=st.sampled_from(DATASETS), seed=st.integers(0, 1))
+    def learn_from(self, name: str, data: str, seed: int) -> None:
+        def change(files: dict[str, Any]) -> Any:
+            model = _model(files, name)
+            return False if model is None else model["train"].update(data=data, seed=seed)
+
+        self.edit(change, f"train from {data}")
+
+    @rule(name=names, quality=st.integers(0, 3), more=st.sampled_from((*SLICES, "", "# a comment\n")))
+    def program(self, name: str, quality: int, more: str) -> None:
+        def change(files: dict[str, Any]) -> Any:
+            model = _model(files, name)
+            return False if model is None else files.update({model["source"]: CODE.format(quality=quality, more=more)})
+
+        self.edit(change, f"code {quality}")
+
+    @rule(name=names, limit=st.sampled_from((None, 1, 2, 4, 6)), worse=st.sampled_from((None, 0, 1)), who=people)
+    def judge(self, name: str, limit: int | None, worse: int | None, who: str) -> None:
+        def change(files: dict[str, Any]) -> Any:
+            model = _model(files, name)
+            return False if model is None else _limit(model, limit, worse)
+
+        self.edit(change, f"thresholds {limit} {worse}", who)
+
+    @rule(name=names, risk=st.sampled_from(("low", "high")), where=st.none() | st.sets(route, min_size=1))
+    def place(self, name: str, risk: str, where: set[str] | None) -> None:
+        def change(files: dict[str, Any]) -> Any:
+            model = _model(files, name)
+            if model is None:
+                return False
+            model["risk"] = risk
+            model.pop("environments", None)
+            here = [item for item in ROUTE if where and item in where and f"environments/{item}.yaml" in files]
+            if here:
+                model["environments"] = here
+            return True
+
+        self.edit(change, f"risk {risk}")
+
+    @rule()
+    def go_further(self) -> None:
+        """The next environment of the route."""
+
+        def change(files: dict[str, Any]) -> Any:
+            for name, value in ROUTE.items():
+                if f"environments/{name}.yaml" not in files:
+                    files[f"environments/{name}.yaml"] = dict(value)
+                    return True
+            return False
+
+        self.edit(change, "one environment more")
+
+    @rule(name=route, approval=st.sampled_from((None, "any", "two", "high", "retrain")))
+    def ask_approval(self, name: str, approval: str | None) -> None:
+        rules = {
+            "any": {"by": "risk"},
+            "two": {"by": "risk", "count": 2},
+            "high": {"by": "risk", "when": {"risk": "high"}},
+            "retrain": {"by": "science", "four_eyes": False, "when": {"trigger": "retrain"}},
+        }
+        self._configure(name, "approval", [rules[approval]] if approval else None)
+
+    @rule(name=released, mode=st.sampled_from((None, "auto", "pull-request", "manual")))
+    def promote_by(self, name: str, mode: str | None) -> None:
+        self._configure(name, "promotion", mode)
+
+    @rule(name=route, hours=st.sampled_from((None, 1, 24)))
+    def soak(self, name: str, hours: int | None) -> None:
+        self._configure(name, "soak", f"{hours}h" if hours else None)
+
+    @rule(name=route, days=st.sampled_from((None, 1, 3)))
+    def freeze(self, name: str, days: int | None) -> None:
+        until = datetime.fromtimestamp(self.company.now + (days or 0) * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._configure(name, "freeze", {"until": until, "reason": "holidays"} if days else None)
+
+    @rule(name=released, what=st.sampled_from(("alert", "rollback")))
+    def on_violation(self, name: str, what: str) -> None:
+        self._configure(name, "on_violation", what)
+
+    @rule(name=st.sampled_from(("integration", "regression", "production")), here=st.booleans())
+    def deploy_in(self, name: str, here: bool) -> None:
+        self._configure(name, "deploy", {"target": "local", "path": f"deployed/{name}"} if here else None)
+
+    def _configure(self, name: str, key: str, value: Any) -> None:
+        def change(files: dict[str, Any]) -> Any:
+            environment = files.get(f"environments/{name}.yaml")
+            if environment is None:
+                return False
+            environment.pop(key, None)
+            if value is not None:
+                environment[key] = value
+            return True
+
+        self.edit(change, f"{key} of {name}")
+
+    @rule()
+    def revert(self) -> None:
+        """Take the last declaration back. What was trained before is trained; nothing is trained for it."""
+        company = self.company
+        with company.acting("ada"):
+            company.git(DESK, "pull", "--quiet", "--ff-only")
+            last = company.git(DESK, "log", "--first-parent", "-1", "--format=%H", "--grep=^declare:")
+            first = company.git(DESK, "rev-list", "--count", f"{last}~1") == "1"
+            if first or not company.works(DESK, "revert", "--no-edit", last):
+                company.works(DESK, "revert", "--abort")
+                return
+            if not company.valid(DESK):
+                company.git(DESK, "reset", "--quiet", "--hard", "HEAD~1")
+                return
+            company.git(DESK, "push", "--quiet", "origin", "main")
+
+    @rule(clone=machines)
+    def mistype(self, clone: str) -> None:
+        """Unreadable declarations stop everything; nothing is deleted for them."""
+        company = self.company
+        if not self._level(clone):
+            return
+        with company.acting("ada"):
+            company.git(DESK, "pull", "--quiet", "--ff-only")
+            file = company.root(DESK) / "mlops.yaml"
+            file.write_text(file.read_text().replace("models:", "models: {", 1))
+            company.git(DESK, "commit", "--quiet", "--all", "--message", "a typing error")
+            company.git(DESK, "push", "--quiet", "origin", "main")
+            company.git(clone, "pull", "--quiet", "--ff-only")
+        before = self._tip()
+        with pytest.raises(DeclarationsError):
+            company.reconcile(clone)
+        assert self._tip() == before
+        with company.acting("ada"):
+            company.git(DESK, "revert", "--no-edit", "HEAD")
+            company.git(DESK, "push", "--quiet", "origin", "main")
+            company.git(clone, "pull", "--quiet", "--ff-only")
+
+    # ------------------------------------------------------------------ data, clocks, caches, targets
+
+    @rule(clone=machines, data=st.sampled_from(DATASETS), hard=st.integers(0, 3), who=st.sampled_from(("ada", ROBOT)))
+    def snapshot(self, clone: str, data: str, hard: int, who: str) -> None:
+        if self._follow(clone):
+            (self.company.root(clone) / f"data/{data}.csv").write_bytes(rows(hard))
+            self.company.decide(clone, who, "snapshot", data, because="a new day")
+
+    @rule(seconds=st.sampled_from((60, HOUR, DAY, 4 * DAY, -365 * DAY)))
+    def pass_time(self, seconds: int) -> None:
+        self.company.now += seconds
+
+    @rule(clone=machines, what=st.sampled_from(("delete", "garbage", "old", "data", "damage")))
+    def lose_cache(self, clone: str, what: str) -> None:
+        cache = self.company.root(clone) / ".git/stellwerk/cache"
+        if what == "data":
+            clear(self.company.base / f"{clone}.cache")
+        elif what == "damage":
+            for file in (self.company.base / f"{clone}.cache").glob("*"):
+                file.write_bytes(b"damaged")
+        elif what == "delete":
+            clear(cache)
+        else:
+            for file in cache.glob("*.json"):
+                file.write_text("{" if what == "garbage" else '{"version": "0", "blobs": {}}')
+
+    @rule(down=st.booleans())
+    def targets(self, down: bool) -> None:
+        (self.company.base / "down").unlink(missing_ok=True)
+        if down:
+            (self.company.base / "down").touch()
+
+    # ------------------------------------------------------------------ what people decide
+
+    @rule(clone=machines, who=people, name=names, where=route, reject=st.booleans())
+    def approve(self, clone: str, who: str, name: str, where: str, reject: bool) -> None:
+        options = {"version": None, "because": "it is good", "reject": reject, "by": None}
+        self._decide(clone, who, "approve", name, where, **options)
+
+    @rule(clone=machines, who=people, name=names, where=released, version=st.none() | st.integers(1, 3))
+    def promote(self, clone: str, who: str, name: str, where: str, version: int | None) -> None:
+        self._decide(clone, who, "promote", name, where, version=version)
+
+    @rule(clone=machines, who=people, name=names, where=released, end=st.booleans(), days=st.sampled_from((None, 2)))
+    def hold(self, clone: str, who: str, name: str, where: str, end: bool, days: int | None) -> None:
+        until = datetime.fromtimestamp(self.company.now + (days or 0) * DAY, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        options = {"because": "a hunch", "until": until if days else None, "release": end}
+        self._decide(clone, who, "hold", name, where, **options)
+
+    @rule(clone=machines, who=people, name=names, where=released, version=st.none() | st.integers(1, 3))
+    def roll_back(self, clone: str, who: str, name: str, where: str, version: int | None) -> None:
+        self._decide(clone, who, "rollback", name, where, because="it fails", version=version, until=None)
+
+    @rule(clone=machines, who=people, name=names, where=released)
+    def withdraw(self, clone: str, who: str, name: str, where: str) -> None:
+        self._decide(clone, who, "withdraw", name, where, because="it harms")
+
+    def _decide(self, clone: str, who: str, verb: str, *args: Any, **options: Any) -> None:
+        name, *others = args
+        declared = self.company.declared()["mlops.yaml"]["models"]
+        name = name if name in declared else next(iter(declared), name)
+        if self._follow(clone):
+            try:
+                self.company.decide(clone, who, verb, name, *others, **options)
+            except BlockedError:
+                pass
+            except StellwerkError as error:
+                self.expect(error)
+
+    @rule(how=st.sampled_from(("merge", "squash", "fast-forward")), where=released, name=names)
+    def merge_promotion(self, how: str, where: str, name: str) -> None:
+        """A person merges the pull request of a promotion, whatever was promised meanwhile."""
+        company, branch = self.company, f"origin/stellwerk/promote/{where}/{name}"
+        with company.acting("grace"):
+            company.git(DESK, "pull", "--quiet", "--ff-only", "--prune")
+            if not company.works(DESK, "rev-parse", "--verify", "--quiet", branch):
+                return
+            options = {"merge": ("--no-ff", "--no-edit"), "squash": ("--squash",), "fast-forward": ("--ff-only",)}[how]
+            merged = company.works(DESK, "merge", "--quiet", *options, branch)
+            if merged and how == "squash":
+                merged = company.works(DESK, "commit", "--quiet", "--message", f"Release {name} in {where} (#1)")
+            if not merged or not company.valid(DESK):
+                company.git(DESK, "reset", "--quiet", "--hard", "origin/main")
+                return
+            company.git(DESK, "push", "--quiet", "origin", "main")
+            company.works(DESK, "push", "--quiet", "origin", "--delete", branch.removeprefix("origin/"))
+
+    # ------------------------------------------------------------------ runs
+
+    @rule(clone=machines)
+    def pull(self, clone: str) -> None:
+        self._follow(clone)
+
+    @rule(clone=machines)
+    def reconcile(self, clone: str) -> None:
+        self._follow(clone)
+        self.run(clone)
+
+    @rule(clone=machines)
+    def nightly(self, clone: str) -> None:
+        self.reconcile(clone)
+
+    @rule(clone=machines)
+    def after_a_merge(self, clone: str) -> None:
+        self.reconcile(clone)
+
+    @rule(clone=machines, name=names)
+    def try_again(self, clone: str, name: str) -> None:
+        self._follow(clone)
+        if name in self.company.declared()["mlops.yaml"]["models"]:
+            self.run(clone, model=name, retry=True)
+
+    @rule(
+        loser=machines,
+        at=st.integers(0, 12),
+        what=st.sampled_from(("reconcile", "edit", "snapshot", "twice")),
+    )
+    def race(self, loser: str, at: int, what: str) -> None:
+        """While one machine reconciles, the other or a person is faster."""
+        self._follow(loser)
+        (winner,) = set(MACHINES) - {loser}
+        said: list[Any] = []
+
+        def on_event(event: Any) -> None:
+            said.append(event)
+            if len(said) - 1 == at or (what == "twice" and len(said) - 1 == 2 * at + 1):
+                plans = list(self.company.plans)
+                with contextlib.suppress(PushLostError):
+                    self._meanwhile(winner, what)
+                self.company.plans[:] = plans
+
+        self.run(loser, on_event=on_event, raced=True)
+
+    def _meanwhile(self, winner: str, what: str) -> None:
+        if what == "edit":
+            self.tune("churn", (self.company.ticks % 5))
+        elif what == "snapshot":
+            if self._follow(winner):
+                (self.company.root(winner) / "data/sales.csv").write_bytes(rows(self.company.ticks % 4))
+                self.company.decide(winner, "ada", "snapshot", "sales", because="a new day")
+        elif self._follow(winner):
+            self.run(winner, raced=True)
+
+    @rule(clone=machines, effect=st.integers(0, 160))
+    def kill(self, clone: str, effect: int) -> None:
+        """A run dies without a word at one of its effects."""
+        self._follow(clone)
+        told = self.company.in_child(lambda: self.company.reconcile(clone), dies_at=effect)
+        assert told in {"killed", "done"}, told
+
+    def run(
+        self, clone: str, *, on_event: Callable[[Any], None] | None = None, raced: bool = False, **options: Any
+    ) -> None:
+        """Reconcile to the end, and check what a run promises."""
+        company = self.company
+        outcome = company.reconcile(clone, on_event, **options)
+        company.steps += len(outcome.done)
+        planned = {step.key for plan in company.plans for step in plan.steps} if raced else _keys(company.plans[0])
+        assert {done.step.key for done in outcome.done} <= planned
+        self._note()
+        left = company.git(clone, "status", "--porcelain", "--untracked-files=all")
+        assert left == "", f"a run leaves files: {left}"
+        broken = (company.base / "down").exists()
+        for key, problem, _ in outcome.problems:
+            assert broken, f"{key}: {problem}"
+            assert key.startswith(("deploy:", "retire:")), f"{key}: {problem}"
+        if not outcome.problems and all(done.passed for done in outcome.done):
+            assert outcome.remaining.steps == () or raced, _keys(outcome.remaining)
+            if not options and not raced:
+                assert company.plan(clone).steps == ()
+                assert company.plan_text(clone) == company.plan_text(clone)
+                self._agree(everywhere=False)
+
+    def settle(self) -> None:
+        """In the end the machines finish what is left, and agree."""
+        (self.company.base / "down").unlink(missing_ok=True)
+        for clone in (*MACHINES, *MACHINES[:1]):
+            self._follow(clone)
+            self.run(clone)
+        self._agree(everywhere=True)
+        self.history.check()
+        self._targets_run_what_is_released()
+
+    # ------------------------------------------------------------------ what must hold
+
+    @invariant()
+    def history_is_kept(self) -> None:
+        self._note()
+        self.history.check()
+
+    @invariant()
+    def a_plan_is_a_fact(self) -> None:
+        """The same bytes with a cache and without; asked now and then."""
+        self.asked += 1
+        if self.asked % 4:
+            return
+        clone = MACHINES[self.asked // 4 % 2]
+        warm = self.company.plan_text(clone)
+        cache = self.company.root(clone) / ".git/stellwerk/cache"
+        aside = cache.with_name("aside")
+        if cache.exists():
+            cache.rename(aside)
+        assert self.company.plan_text(clone) == warm
+        if aside.exists():
+            clear(cache)
+            aside.rename(cache)
+
+    def _agree(self, *, everywhere: bool) -> None:
+        """Machines that have the same commits make the same plan; so does a fresh clone."""
+        company, ref = self.company, self.company.records_ref()
+        there = company.git("origin.git", "for-each-ref", "--format=%(refname) %(objectname)")
+        level = [clone for clone in MACHINES if self._heads(clone, there)]
+        plans = {clone: company.plan_text(clone) for clone in level}
+        assert len(set(plans.values())) <= 1, plans
+        if everywhere:
+            assert set(level) == set(MACHINES), (level, there)
+            company.clone("fresh")
+            assert company.plan_text("fresh") == plans["a"], ref
+
+    def _heads(self, clone: str, there: str) -> bool:
+        """Whether the clone has what the remote has, and nothing else."""
+        lines = self.company.git(clone, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads").splitlines()
+        seen = self.company.git(clone, "for-each-ref", "--format=%(refname) %(objectname)", "refs/remotes/origin")
+        remote = {f"refs/remotes/origin/{line.removeprefix('refs/heads/')}" for line in there.splitlines()}
+        known = {line for line in seen.splitlines() if not line.startswith("refs/remotes/origin/HEAD")}
+        return set(lines) <= set(there.splitlines()) and known == remote
+
+    def _targets_run_what_is_released(self) -> None:
+        company = self.company
+        with company.acting(ROBOT):
+            state = company.seat("a").loader.work_tree().state
+        for model, facts in state.observed.models.items():
+            for environment, deployment in facts.deployments.items():
+                declared = {item.name: item for item in state.project.environments}.get(environment)
+                place = company.target.folder / environment / model
+                if declared and declared.deploy and deployment.model == model:
+                    assert (place.read_text() if place.exists() else None) == deployment.package, (
+                        f"{model} {environment}"
+                    )
+
+    # ------------------------------------------------------------------ small steps
+
+    def _follow(self, clone: str) -> bool:
+        """Bring the clone up to what the remote has, as a CI job or a person would."""
+        with self.company.acting("ada"):
+            self.company.git(clone, "fetch", "--quiet", "--prune")
+            return self.company.works(clone, "merge", "--quiet", "--ff-only", "origin/main")
+
+    def _level(self, clone: str) -> bool:
+        self._follow(clone)
+        return self.company.git(clone, "rev-parse", "HEAD") == self.company.git("origin.git", "rev-parse", "main")
+
+    def _tip(self) -> str:
+        return self.company.git("origin.git", "for-each-ref", "--format=%(refname) %(objectname)")
+
+    def _recorded(self, name: str) -> bool:
+        ref = f"origin/{self.company.records_ref()}"
+        self.company.git(DESK, "fetch", "--quiet")
+        return self.company.works(DESK, "cat-file", "-e", f"{ref}:registry/{name}")
+
+    def _note(self) -> None:
+        """When the commits that appeared since were made."""
+        for clone in ("origin.git", *MACHINES):
+            known = [f"^{commit}" for commit in self.noted.get(clone, ())]
+            tips = self.company.git(clone, "for-each-ref", "--format=%(objectname)").split()
+            for commit in self.company.git(clone, "rev-list", *tips, *known).split() if tips else ():
+                self.company.moments.setdefault(commit, self.company.now)
+            self.noted[clone] = tips
+
+    def expect(self, error: StellwerkError) -> None:
+        """Raise the error unless it is an answer that a decision may get."""
+        assert any(words in error.message for words in EXPECTED), f"{error.message} ({error.where})"
+
+
+EXPECTED = (
+    "there is no model",
+    "there is no environment",
+    "does not go through",
+    "has no version",
+    "is not released in",
+    "is not a member of a team",
+    "has no releases",
+    "already has v",
+    "but the target did not follow",
+)
+
+
+def _model(files: dict[str, Any], name: str) -> Any:
+    """The model of that name, else another one; None where none is declared."""
+    models = files["mlops.yaml"]["models"]
+    return models.get(name) or next(iter(models.values()), None)
+
+
+def _keys(plan: Any) -> set[str]:
+    return {step.key for step in plan.steps}
+
+
+def _declare(files: dict[str, Any], name: str, limit: int | None) -> None:
+    source = f"code/{name}.py"
+    files["mlops.yaml"]["models"][name] = {
+        "source": source,
+        "task": "regression",
+        "target": "sold",
+        "risk": "low",
+        "train": {"data": "sales", "params": {"bias": 1}},
+    }
+    files.setdefault(source, CODE.format(quality=0, more=""))
+    _limit(files["mlops.yaml"]["models"][name], limit, None)
+
+
+def _limit(model: dict[str, Any], limit: int | None, worse: int | None) -> None:
+    bounds = {key: value for key, value in (("max", limit), ("max_worsening", worse)) if value is not None}
+    model.pop("thresholds", None)
+    if bounds:
+        model["thresholds"] = {METRIC: bounds}
