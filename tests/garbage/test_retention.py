@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellwerk.model.declared import Retention
@@ -34,6 +34,7 @@ def names(need):
     return frozenset().union(*(use.objects for use in need))
 
 
+@settings(max_examples=40)
 @given(uses, retentions)
 def test_every_content_that_is_used_either_stays_or_goes_with_a_reason(found, retention):
     judged = decide(found, retention, 100)
@@ -43,6 +44,7 @@ def test_every_content_that_is_used_either_stays_or_goes_with_a_reason(found, re
     assert all(judged.expired.values())
 
 
+@settings(max_examples=40)
 @given(uses, retentions, st.randoms())
 def test_the_order_of_uses_decides_nothing_and_one_more_use_never_lets_anything_go(found, retention, random):
     judged = decide(found, retention, 100)
@@ -51,6 +53,7 @@ def test_the_order_of_uses_decides_nothing_and_one_more_use_never_lets_anything_
     assert decide(found[1:], retention, 100).kept.keys() <= judged.kept.keys()
 
 
+@settings(max_examples=40)
 @given(uses, retentions, st.sampled_from(["releases", "versions", "snapshots"]), st.none() | st.integers(0, 50))
 def test_a_longer_retention_never_lets_more_go(found, retention, rule, more):
     before = getattr(retention, rule)
@@ -58,11 +61,13 @@ def test_a_longer_retention_never_lets_more_go(found, retention, rule, more):
     assert decide(found, retention, 100).kept.keys() <= decide(found, longer, 100).kept.keys()
 
 
+@settings(max_examples=40)
 @given(uses)
 def test_without_a_declared_retention_nothing_ever_goes(found):
     assert decide(found, Retention(), 10**12).expired == {}
 
 
+@settings(max_examples=40)
 @given(uses, retentions)
 def test_what_is_in_use_stays_whatever_is_declared(found, retention):
     lasting = names(use for use in found if use.last is None)
@@ -147,6 +152,7 @@ def wish(**more):
     return Wish(places=(CACHE, REMOTE), everywhere=(CACHE, REMOTE), grace=0, **more)
 
 
+@settings(max_examples=40)
 @given(uses, uses, st.frozensets(st.sampled_from(NAMES)), st.frozensets(st.sampled_from(NAMES)), st.booleans())
 def test_what_somebody_comes_to_need_meanwhile_is_there_in_the_end(first, then, cached, pushed, unnamed):
     """Another run pushed bytes before the sweep began, and pushes the commit that names them during the sweep."""
@@ -161,6 +167,7 @@ def test_what_somebody_comes_to_need_meanwhile_is_there_in_the_end(first, then, 
     assert kept & cached <= shelves.held["cache"]
 
 
+@settings(max_examples=40)
 @given(uses, retentions, st.frozensets(st.sampled_from(NAMES)))
 def test_a_second_run_finds_nothing_left_to_take(found, retention, held):
     shelves = Shelves(held={"cache": set(held), "packages": set(held)})
