@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
+from pathlib import Path
 
 import pytest
 
-from stellwerk.adapters.dvc import DvcStore, DvcTrainer, init_dvc
+from stellwerk.adapters.dvc import DvcStore, DvcTrainer, init_dvc, run_templates
+from stellwerk.adapters.dvc.worktree import ROOMS
+from stellwerk.adapters.templates import TEMPLATES
 from stellwerk.errors import TrainingFailed
 from stellwerk.model.declared import Dataset, Limits, Model, Train
 from stellwerk.render.stage import render_stage
@@ -55,3 +59,40 @@ def test_a_source_that_raises_is_a_failed_training_with_its_log(repo):
             on_line=print,
         )
     assert caught.value.kind == "raised"
+
+
+SIMPLE = """
+def train(frame, depth):
+    print("training on", len(frame), "rows")
+    return float(depth)
+
+def predict(model, frame):
+    return [model] * len(frame)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="templates are Linux only")
+def test_a_stage_in_a_fork_is_the_stage_in_a_process(repo):
+    """Its outputs, its lines, its failures; and nothing is left when the run ends."""
+    lines: list[str] = []
+    commit = declare(repo, SIMPLE)
+    with run_templates(repo.root) as variables:
+        folder = Path(variables[TEMPLATES])
+        trainer = DvcTrainer(repo.root, templates=str(folder))
+        forked = trainer.train("demand", commit=commit, on_line=lines.append)
+        assert (folder / "stage").is_socket()
+        assert list(folder.glob("worker-*")), "the model's code was run by a fork as well"
+        assert any(line.startswith("training on ") for line in lines)
+        assert any(line.startswith("mean_absolute_error: ") for line in lines)
+        broken = declare(repo, "def train(frame, **params):\n    raise ValueError('no shoes')\n")
+        with pytest.raises(TrainingFailed, match="no shoes") as caught:
+            trainer.train("demand", commit=broken, on_line=print)
+        assert caught.value.kind == "raised"
+        assert "ValueError: no shoes" in caught.value.log
+    assert list((repo.root / ROOMS).iterdir()) == []
+    with run_templates(repo.root) as variables:
+        (Path(variables[TEMPLATES]) / "stage").touch()  # what is there is no template
+        gone = DvcTrainer(repo.root, templates=variables[TEMPLATES])
+        with pytest.raises(TrainingFailed, match="no shoes"):
+            gone.train("demand", commit=broken, on_line=print)
+    assert forked.report["isolation"] in ("namespace", "directory")

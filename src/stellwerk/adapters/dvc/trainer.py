@@ -34,8 +34,19 @@ if TYPE_CHECKING:
 COMMAND = (sys.executable, "-P", "-c", "import sys; from stellwerk.cli.main import main; sys.exit(main())")
 CALL = "stellwerk.cli.main:main"
 ASK = (sys.executable, "-I", "-S", str(SCRIPT.with_name("ask.py")))
-# What every stage imports, slow ones first; what it imports beyond that is quick.
-PRELOADED = ("stellwerk.cli.main", "stellwerk.cli.stage", "stellwerk.training.stage", "pandas", "pyarrow.csv")
+# What every stage comes to import.
+PRELOADED = (
+    "stellwerk.cli.main",
+    "stellwerk.cli.stage",
+    "stellwerk.training.stage",
+    "stellwerk.data.leaks",
+    "stellwerk.data.profile",
+    "yaml",
+    "pandas",
+    "pandas.io.formats.csvs",
+    "pyarrow.csv",
+    "pyarrow.pandas_compat",
+)
 COMMITTED = ("dvc.lock", "metrics.json")
 INTERRUPTED = {130, -2}
 KILLED = {-9, -15, 137, 143}
@@ -73,7 +84,7 @@ class DvcTrainer:
         objects are in the repository's DVC cache afterwards; inputs DVC has seen before come from its run cache.
         """
         folder = f"models/{model}"
-        with work_tree(self.root, commit) as tree:
+        with work_tree(self.root, commit, [folder]) as tree:
             md5, pointer = self._inputs(tree, folder)
             with captured(tree.room, "stellwerk", self._command(), on_line) as lines:
                 self._reproduce(tree, model, md5, pointer, lines)
@@ -88,7 +99,6 @@ class DvcTrainer:
 
     def _inputs(self, tree: WorkTree, folder: str) -> tuple[str, str]:
         """Check out what the stage reads; returns the hash of the training data and the path of its pointer."""
-        tree.check_out([folder])
         tree.require([f"{folder}/dvc.yaml", f"{folder}/params.yaml"])
         params = _yaml(tree.root / folder / "params.yaml", f"{folder}/params.yaml")
         try:

@@ -45,7 +45,9 @@ class WorkTree:
     def require(self, paths: Iterable[str]) -> None:
         """As `check_out`, for files; a file that the commit does not have is an error."""
         wanted = tuple(paths)
-        self.check_out(wanted)
+        lacking = [path for path in wanted if not os.path.lexists(self.root / path)]
+        if lacking:
+            self.check_out(lacking)
         for path in wanted:
             if not os.path.lexists(self.root / path):
                 raise StellwerkError(
@@ -54,15 +56,15 @@ class WorkTree:
 
 
 @contextmanager
-def work_tree(root: Path, commit: str) -> Iterator[WorkTree]:
-    """A work tree of the repository at `root`, gone when the block ends."""
+def work_tree(root: Path, commit: str, paths: Iterable[str] = ()) -> Iterator[WorkTree]:
+    """A work tree of the repository at `root` with these files and folders, gone when the block ends."""
     room = _new_room(root)
     tree = WorkTree(root=room / "tree", room=room, commit=commit)
     try:
         with _alone(root):
             _git(root, "worktree", "add", "--quiet", "--detach", "--no-checkout", str(tree.root), commit)
         _git(tree.root, "read-tree", "HEAD")
-        tree.check_out([".dvc", ".dvcignore", ".gitignore"])
+        tree.check_out([".dvc", ".dvcignore", ".gitignore", *paths])
         _share_dvc(root, tree)
         yield tree
     finally:
