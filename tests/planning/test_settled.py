@@ -150,7 +150,7 @@ def test_a_plan_of_what_changed_says_what_a_plan_of_everything_says(project, tmp
 
 @pytest.mark.parametrize("name", ["a parameter", "a threshold", "code", "a release", "a commit"])
 def test_what_concerns_one_model_is_planned_without_the_others(project, tmp_path, monkeypatch, name):
-    import stellwerk.app.quick as quick
+    from stellwerk.app import quick
 
     root = tmp_path / "project"
     shutil.copytree(project, root, symlinks=True)

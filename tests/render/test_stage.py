@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from stellwerk.adapters.dvc.setup import init_dvc
 from stellwerk.adapters.dvc.store import DvcStore
 from stellwerk.model.declared import Command, Dataset, Features, Holdout, Limits, Model, Train
+from stellwerk.render import stage
 from stellwerk.render.stage import GENERATED, edited, ours, render_stage
 
 SALES = Dataset(name="sales", path="data/sales.csv", key=("style", "day"), time="day")
@@ -187,3 +188,22 @@ def test_dvc_reproduces_what_was_rendered_and_is_clean_afterwards(repo, tmp_path
         assert repo.read(path) == text
     (repo.root / code).write_text("x = 2\n")
     assert subprocess.run(["dvc", "status", "-q"], cwd=folder, check=False).returncode == 1
+
+
+keys = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.]{0,8}", fullmatch=True) | st.text(max_size=6)
+words = (
+    st.text(max_size=20)
+    | st.text(alphabet="ab:'\"\\ #-?[]{},&*!|>%@`", max_size=70)
+    | st.sampled_from(["1e5", "0o17", "yes"])
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=st.dictionaries(keys, values, min_size=1, max_size=4))
+def test_both_dumpers_write_the_same_bytes_of_what_is_simple(value):
+    slow = yaml.dump(value, Dumper=stage._Dumper, allow_unicode=True, sort_keys=False, width=120)
+    assert stage._dump(value) == slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.survey import Survey, survey
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from stellwerk.app.state import Loaded
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.actions import Plan
+    from stellwerk.model.declared import Json
+    from stellwerk.model.ports import Cache
 
 STORED = "plan"
+RECORDS = ("versionrecord", "verdict", "approval", "deployment", "incident", "release")  # kinds of the cache
 PROMOTIONS = ("refs/heads/stellwerk/promote/", "refs/remotes/*/stellwerk/promote/**")
 
 
@@ -40,7 +43,7 @@ class Planned:
 
 def plan_work_tree(workspace: Workspace) -> Planned | None:
     """The plan of the work tree; None where it must be made from nothing."""
-    seen = survey(workspace.reader, *PROMOTIONS)
+    seen = survey(workspace.reader, *PROMOTIONS, meanwhile=_load_planning)
     if seen is None:
         return None
     listing = Listing(files=seen.files, records=seen.records, refs=seen.refs)
@@ -54,6 +57,11 @@ def plan_work_tree(workspace: Workspace) -> Planned | None:
         if found is not None:
             return found
     return _plan_whole(workspace, seen, listing)
+
+
+def _load_planning() -> None:
+    """Import what a plan needs: somebody who asks for one has mostly changed something."""
+    import stellwerk.planning.rules  # noqa: F401
 
 
 def empty_plan(seen: Survey) -> Plan:
@@ -87,7 +95,7 @@ def _plan_part(
     from stellwerk.planning.plan import concerns_models_only
 
     shown, hidden = few
-    loader = workspace.brief
+    loader = replace(workspace.brief, cache=_WithoutRecords(workspace.cache))
     folders = seen.records.keys() - {
         folder for name, claim in memory.claims.items() if name not in shown for folder in claim.records
     }
@@ -115,6 +123,20 @@ def _uncommitted(loaded: Loaded, seen: Survey) -> tuple[str, ...]:
 
     paths = seen.files.keys() | seen.committed.keys()
     return tuple(sorted(path for path in inputs_of(loaded) & paths if seen.files.get(path) != seen.committed.get(path)))
+
+
+class _WithoutRecords:
+    """The cache without the kinds that hold every record: a few are read again sooner than all of them are loaded."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+
+    def get(self, kind: str, blob: str) -> Json:
+        return None if kind.startswith(RECORDS) else self.cache.get(kind, blob)
+
+    def put(self, kind: str, blob: str, value: Json) -> None:
+        if not kind.startswith(RECORDS):
+            self.cache.put(kind, blob, value)
 
 
 def _reaches_out(before: Claim, now: Claim) -> bool:

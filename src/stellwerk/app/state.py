@@ -22,11 +22,10 @@ from stellwerk.reconcile.world import State
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from stellwerk.adapters.git.cache import BlobCache
     from stellwerk.adapters.git.survey import Survey
     from stellwerk.model.declared import ApprovalRule, Model
     from stellwerk.model.observed import Observed
-    from stellwerk.model.ports import Clock, Tree
+    from stellwerk.model.ports import Cache, Clock, Tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class Loader:
     """Loads states of one repository."""
 
     reader: GitReader
-    cache: BlobCache
+    cache: Cache
     clock: Clock
     evidence: bool = True  # whether records come with their checks and metrics
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from stellwerk.declarations.document import load_document
+from stellwerk.declarations.plain import read_plain
 from stellwerk.declarations.records import RecordError, construct, decode, encode
 from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import Place
@@ -134,6 +135,10 @@ class RecordReader:
 
 def _value(path: str, content: bytes, cls: type) -> Json:
     """The YAML of a record. Releases are written by people: of them, text stays the text they typed."""
+    if cls is not Release:
+        value = read_plain(content)
+        if value is not None:
+            return value
     shape = text_shape("release") if cls is Release else None
     document, findings = load_document(path, content, shape=shape)
     if document is None or findings:

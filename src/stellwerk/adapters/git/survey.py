@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stellwerk.adapters.git.read import SUBMODULE, CommitTree, Head, WorkTree, changed_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from stellwerk.adapters.git.read import GitReader
 
@@ -35,10 +35,10 @@ class Survey:
     refs: str
 
 
-def survey(reader: GitReader, *prefixes: str) -> Survey | None:
+def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[], None] | None = None) -> Survey | None:
     """None where a plain look is not enough: nothing committed, a merge under way, records changed by hand.
 
-    `prefixes` are the refs to list.
+    `prefixes` are the refs to list. `meanwhile` is called while git looks at the files, which takes longest.
     """
     command = ["git", "-c", "core.quotepath=off", "status", "--porcelain=v2", "--branch", "-z"]
     options = ["--untracked-files=all", "--ignore-submodules=all", "--no-renames"]
@@ -57,6 +57,8 @@ def survey(reader: GitReader, *prefixes: str) -> Survey | None:
             records=records,
             refs=reader.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes),
         )
+        if meanwhile is not None:
+            meanwhile()
         changes, _ = status.communicate()
     if status.returncode:
         return None
