@@ -47,17 +47,36 @@ from stellwerk.cli.main import main
 main(sys.argv[1:])
 """
 NOT_BLOCKED = PROGRAM.replace("BLOCK", "False")
+BEGIN, END = PROGRAM.index('        event("start", step=step)'), PROGRAM.index("        return Outcome")
+SEVERAL = (
+    PROGRAM[:BEGIN]
+    + """
+        steps = [Step(action=Train(model=name, fingerprint="f"), reason="", key=name) for name in ("oak", "elm", "ash")]
+        event("observe", text="3 steps planned")
+        for one in steps:
+            event("start", step=one)
+        event("line", step=steps[1], text="epoch 1")
+        event("tick")
+        threading.Event().wait(0.2)  # a frame's time
+        event("tick")
+        event("done", step=steps[0], done=Done(step=steps[0], summary="train: oak v1", commit="1a2b3c4d"))
+        failed = Done(step=steps[1], summary="training of elm failed", commit=None, passed=False, detail="line 1\\nline 2")
+        event("failed", step=steps[1], done=failed)
+        event("failed", step=steps[2], text="killed")
+"""
+    + PROGRAM[END:]
+)
 ERASE_LINE = "\x1b[2K"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 CONTROL = re.compile(r"\x1b\[[?0-9;]*[A-Za-z]|\r")
 
 
-def on_a_terminal(*args, width=80, **environ):
+def on_a_terminal(*args, width=80, program=NOT_BLOCKED, **environ):
     """What the program writes to a terminal of that many columns, byte for byte."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     process = subprocess.Popen(
-        [sys.executable, "-c", NOT_BLOCKED, *args],
+        [sys.executable, "-c", program, *args],
         stdout=theirs,
         stderr=theirs,
         env={
@@ -130,3 +149,80 @@ def test_the_live_line_never_wraps_not_even_with_the_echo_of_ctrl_c():
     assert live
     assert max(map(cells, live)) + len("⠋^C") <= 30
     assert live[-1].endswith("…")
+
+
+def screens(seen):
+    """What a terminal shows after each carriage return, as lines: enough of one for what is written here."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|\r|\n|[^\r\n\x1b]+", seen):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            yield list(lines)
+        elif part == ERASE_LINE:
+            lines[row] = ""
+        elif part.startswith("\x1b[") and part.endswith("A"):
+            row -= int(part[2:-1])
+            assert row >= 0
+        elif not part.startswith("\x1b"):
+            lines[row] += part
+    yield lines
+
+
+def test_with_several_jobs_a_terminal_shows_a_line_for_each_and_finished_ones_above():
+    shown = list(screens(on_a_terminal("reconcile", "--jobs", "3", program=SEVERAL)))
+    live = [[line.partition("0 s  ")[2] for line in lines] for lines in shown if sum("0 s" in line for line in lines) == 3]
+    assert live[-1][:3] == [
+        "oak: train a new version",
+        "elm: train a new version · epoch 1",
+        "ash: train a new version",
+    ]
+    two = [lines for lines in shown if sum("0 s" in line for line in lines) == 2]
+    assert two[-1][0] == "✓ 1a2b3c4  train: oak v1"
+    assert [line for line in shown[-1] if line] == [
+        "✓ 1a2b3c4  train: oak v1",
+        "✗ ·······  training of elm failed",
+        "  line 1",
+        "  line 2",
+        "✗ ·······  ash: train a new version failed",
+        "Done: 1 action.",
+    ]
+
+
+def test_with_several_jobs_a_log_says_whose_every_line_is():
+    seen = on_a_terminal("reconcile", "--jobs", "3", program=SEVERAL, CI="true", NO_COLOR="1").replace("\r", "")
+    assert ERASE_LINE not in seen
+    assert seen.split("\n\n")[0].splitlines() == [
+        "oak: train a new version ...",
+        "elm: train a new version ...",
+        "ash: train a new version ...",
+        "oak: ✓ 1a2b3c4  train: oak v1",
+        "elm: ✗ ·······  training of elm failed",
+        "elm:   line 1",
+        "elm:   line 2",
+        "ash: ✗ ·······  ash: train a new version failed",
+    ]
+
+
+def test_a_quiet_run_of_several_jobs_says_only_what_came_of_them():
+    seen = on_a_terminal("reconcile", "--jobs", "3", "--quiet", program=SEVERAL)
+    assert "..." not in seen
+    assert "epoch" not in seen
+    assert seen.count("oak: ") == 1 + seen.count("train: oak: ")
+
+
+def test_more_jobs_than_lines_do_not_scroll_the_terminal():
+    from io import StringIO
+
+    from rich.console import Console as Terminal
+
+    from stellwerk.cli.console import Console
+    from stellwerk.cli.progress import Progress
+
+    progress = Progress(Console(directory=".", environ={}), jobs=99)
+    for number in range(50):
+        progress.task(f"model {number}", f"key {number}")
+    terminal = Terminal(file=StringIO(), width=80, height=10)
+    terminal.print(progress)
+    assert len(terminal.file.getvalue().splitlines()) == 9

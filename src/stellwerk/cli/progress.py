@@ -49,7 +49,8 @@ class Progress:
         self._jobs = jobs
         self._tasks: dict[str, _Task] = {}
         self._drawn = 0.0
-        self._live = _live_lines(console, self, alone=jobs == 1) if console.live else None
+        self._watched = console.live
+        self._live: Live | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -57,8 +58,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        self._hide()
 
     def say(self, text: str, key: str = "") -> None:
         """A line of output of what runs now; only for the live line, at its next frame."""
@@ -70,19 +70,15 @@ class Progress:
         """What runs now; only for the live line. Its time starts at zero."""
         self._tasks.pop("", None)
         self._tasks[key] = _Task(clean(text), time.monotonic())
-        if self._live is not None and not self._live.is_started:
-            self._live.start(refresh=True)
-            self._live.console.show_cursor()  # rich hides it, and a killed process could not bring it back
+        self._show()
 
     def finished(self, text: str, key: str = "") -> None:
         """Lines that stay."""
-        if self._live is not None:
-            self._live.stop()
+        self._hide()
         self._tasks.pop(key, None)
         self._console.show(text)
-        if self._live is not None and self._tasks and self._jobs > 1:
-            self._live.start(refresh=True)
-            self._live.console.show_cursor()
+        if self._tasks and self._jobs > 1:
+            self._show()
 
     def __call__(self, event: Event) -> None:
         """Show one event. What went wrong, what waits and what to do about it is told at the end."""
@@ -93,7 +89,7 @@ class Progress:
                 self.finished(self._whose(event.done.step, line), key)
             case "start" if event.step is not None:
                 self.task(_words(event.step), key)
-                if self._jobs > 1 and self._live is None:
+                if self._jobs > 1 and not self._watched:
                     self._console.tell(self._whose(event.step, f"{action_words(event.step.action).text} ..."))
             case "failed" if event.step is not None:
                 line = failed_line(_words(event.step), color=self._console.color)
@@ -107,16 +103,26 @@ class Progress:
             case _:
                 pass
 
+    def _show(self) -> None:
+        if self._watched and self._live is None:
+            # A new one each time: it would go up as many lines as it had before, over what was printed since.
+            self._live = _live_lines(self._console, self, alone=self._jobs == 1)
+            self._live.start(refresh=True)
+            self._live.console.show_cursor()  # rich hides it, and a killed process could not bring it back
+
+    def _hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
     def _draw(self) -> None:
-        if self._live is None or not self._live.is_started:
-            return
-        if time.monotonic() - self._drawn >= 1 / FRAMES_PER_SECOND:
+        if self._live is not None and time.monotonic() - self._drawn >= 1 / FRAMES_PER_SECOND:
             self._drawn = time.monotonic()
             self._live.refresh()
 
     def _whose(self, step: Step, text: str) -> str:
         """The text, each line marked with the model or dataset it is about where a log mixes several."""
-        if self._jobs == 1 or self._live is not None:
+        if self._jobs == 1 or self._watched:
             return text
         subject = action_words(step.action).subject
         return "\n".join(f"{subject}: {line}".rstrip() for line in text.split("\n"))
