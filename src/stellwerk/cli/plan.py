@@ -21,7 +21,7 @@ CHANGES = 2
         "stellwerk plan --detailed-exitcode     # exit code 2: something to do",
         "stellwerk plan --out plan.json && stellwerk reconcile plan.json",
         "stellwerk plan --at origin/main --model shoe-demand",
-        "stellwerk plan --shard 2/5             # what this part of a split reconcile would do",
+        "stellwerk plan --shard 2/5             # one of five parts",
     )
 )
 @formats("text", "json", "markdown")
