@@ -81,6 +81,10 @@ def test_what_retention_takes_is_recorded_first_and_said_to_be_removed_ever_afte
     released.edit("mlops.yaml", "bias: 2.0", "bias: 1.0")
     (train,) = (step for step in released.plan().steps if step.key == "train:demand")
     assert train.reason == "the package of v1, which is the same, was removed by retention on 2027-02-01"
+    assert released.reconcile().problems == ()
+    assert released.running() == 3
+    assert missing(released, package(released, 3)) == frozenset()
+    assert [name for name in gc(released).versions if name == "demand@3"] == []
 
 
 def test_whatever_a_tag_or_another_branch_has_stays(released):

@@ -108,7 +108,6 @@ class Shelves:
     held: dict[str, set[str]]
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
     before: object = None
-    forgotten: set[str] = field(default_factory=set)
 
     def stored(self, place):
         return tuple(Stored(md5=md5, size=1, modified=0) for md5 in sorted(self.held[place.name]))
@@ -122,10 +121,6 @@ class Shelves:
             act()
         self.held[place.name] -= set(hashes)
         return len(set(hashes))
-
-    def forget(self, hashes):
-        self.forgotten |= set(hashes)
-        return 0
 
 
 class World:
@@ -186,7 +181,6 @@ def test_an_erased_content_goes_though_it_is_young_named_and_in_use():
     asked = replace(wish(), grace=10.0**9)
     sweep(World(shelves), survey(current, asked, shelves), lambda: current, asked, shelves)
     assert shelves.held == {"cache": {NAMES[1]}, "packages": {NAMES[1]}}
-    assert shelves.forgotten == {NAMES[0]}
 
 
 def test_what_a_killed_run_left_of_a_removed_folder_is_taken_by_the_next_one():

@@ -90,8 +90,10 @@ def erase(workspace: Workspace, what: str, *, because: str, current: bool) -> Er
 def _collect(workspace: Workspace, shelves: DvcGarbage, wish: Wish) -> Garbage:
     """Record and push what goes, then delete it. Raises StellwerkError, nothing deleted, where it cannot be pushed."""
     found: list[Garbage] = []
+    erased: set[str] = set()
 
     def make(world: World, state: State) -> Decision:
+        erased.update(state.observed.erased)
         need = _need(workspace, state)
         found.append(survey(need, wish, shelves))
         return Decision(summary="gc", commit=record(world, need, found[-1]), pushed=False)
@@ -109,6 +111,8 @@ def _collect(workspace: Workspace, shelves: DvcGarbage, wish: Wish) -> Garbage:
         return _need(workspace, workspace.loader.commit(session.writer.tip()).state)
 
     swept = sweep(session.world, found[-1], look, wish, shelves)
+    if any(place.name == CACHE for place in wish.places):
+        shelves.forget(erased)
     workspace.cache.flush()
     return replace(swept, commit=decision.commit, pushed=decision.pushed)
 
@@ -186,6 +190,3 @@ def _doomed(workspace: Workspace, state: State, what: str) -> Doomed:
 def _naming(workspace: Workspace, pointer: str, md5: str) -> str | None:
     """The newest commit that changed whether the pointer names these bytes."""
     return workspace.reader.text("log", "--all", "--max-count=1", "--format=%H", f"-S{md5}", "--", pointer) or None
-
-
-__all__ = ["CACHE", "GarbageRequest", "collect_garbage", "erase"]

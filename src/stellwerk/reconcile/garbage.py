@@ -38,8 +38,6 @@ class Shelves(Protocol):
 
     def delete(self, place: Place, hashes: Iterable[str]) -> int: ...
 
-    def forget(self, hashes: Iterable[str]) -> int: ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
@@ -211,9 +209,6 @@ def sweep(world: World, found: Garbage, look: Callable[[], Need], wish: Wish, sh
     if any(part.goes for part in done):
         _heal(world, done, look, wish, shelves)
     done += [_delete(part, shelves) for part in _still(caches, look, wish, shelves)]
-    erased = {item.md5 for part in found.sweeps for item in part.goes if item.kind == ERASED}
-    if caches:
-        shelves.forget(erased)
     order = {part.place.name: index for index, part in enumerate(found.sweeps)}
     return replace(
         found,

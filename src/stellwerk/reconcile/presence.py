@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stellwerk.errors import StellwerkError
+from stellwerk.errors import StellwerkError, TrainingFailed
 from stellwerk.model.views import Absence
 from stellwerk.planning.candidate import find_candidate
 from stellwerk.planning.gone import bytes_gone, package_gone
 from stellwerk.reconcile.world import PACKAGES, data_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from stellwerk.model.declared import Environment, Model
@@ -38,13 +39,22 @@ def fetch(world: World, state: State, md5: str, destination: Path, *, remote: st
     """As the store's `fetch`; bytes that went on purpose are an error that says so, even if a cache still has them."""
     if md5 in state.observed.erased:
         raise StellwerkError(f"{md5} was {bytes_gone(state.observed, md5)}", hint="nothing may bring it back")
-    try:
+    with telling(state, md5):
         world.store.fetch(md5, destination, remote=remote)
+
+
+@contextmanager
+def telling(state: State, md5: str) -> Iterator[None]:
+    """Whatever fails to fetch these bytes in the block says, where a record does, that they went on purpose."""
+    try:
+        yield
+    except TrainingFailed:
+        raise
     except StellwerkError as error:
         words = bytes_gone(state.observed, md5)
         if not words:
             raise
-        raise StellwerkError(f"{error.message}: it was {words}", where=error.where, hint=error.hint) from error
+        raise StellwerkError(f"{error.message} ({md5[:8]} was {words})", where=error.where, hint=error.hint) from error
 
 
 def needed(state: State, model: Model, version: Version, environments: Iterable[Environment]) -> tuple[Needed, ...]:

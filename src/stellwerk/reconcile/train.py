@@ -13,6 +13,7 @@ from stellwerk.planning.candidate import Candidate, find_candidate
 from stellwerk.reconcile.check import judge_source, source_verdict
 from stellwerk.reconcile.discretion import OURS, discreet, sensitive
 from stellwerk.reconcile.messages import check_lines, message, number
+from stellwerk.reconcile.presence import telling
 from stellwerk.reconcile.world import PACKAGES, State, World, incident_path
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def train(world: World, state: State, step: Step, model: Model, on_line: Callabl
     if failed:
         text = "; ".join(f"{check.name}: {check.detail}" for check in failed[:3])
         return _record_failure(world, step, candidate, f"development checks failed: {text}", check_lines(tuple(failed)))
-    tip = world.commits.tip()
+    tip, pointer = world.commits.tip(), state.observed.pointers.get(model.train.data) if model.train else None
     try:
-        result = world.trainer(state.project).train(model.name, commit=tip or "HEAD", on_line=on_line)
+        with telling(state, pointer.md5 if pointer else ""):
+            result = world.trainer(state.project).train(model.name, commit=tip or "HEAD", on_line=on_line)
     except TrainingFailed as error:
         if model.train is None or not sensitive(state.project, state.dataset(model.train.data)):
             return _record_failure(world, step, candidate, error.message, error.log)

@@ -49,7 +49,7 @@ def garbage_text(garbage: Garbage, *, verbose: bool, color: bool, width: int) ->
     if any(sweep.problem for sweep in garbage.sweeps):
         lines += wrap("Next: stellwerk gc, once every place answers", width=width)
     elif garbage.dry_run and count:
-        lines += wrap("Next: stellwerk gc does exactly this", width=width)
+        lines += wrap("Next: the same without --dry-run deletes it", width=width)
     return "\n".join(lines) + "\n"
 
 
