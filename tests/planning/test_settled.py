@@ -51,7 +51,14 @@ def answer(root):
     return plan_json(planned.plan), planned.uncommitted
 
 
-def whole_answer(root):
+def findings(root):
+    """What `validate` finds."""
+    workspace = Workspace.open(root, environ={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
+    found, sources = workspace.validate(base=None)
+    return found, sources
+
+
+def whole_answer(root, answer=answer):
     """The same with nothing remembered; what is remembered stays for the next."""
     kept, cache = root.parent / "kept", root / ".git/stellwerk"
     if cache.exists():
@@ -130,7 +137,7 @@ EDITS = {
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
@@ -145,6 +152,7 @@ def test_a_plan_of_what_changed_says_what_a_plan_of_everything_says(project, tmp
         EDITS[name](root)
         assert answer(root) == whole_answer(root), name
         assert answer(root) == whole_answer(root), f"{name}, asked again"
+        assert findings(root) == whole_answer(root, findings) == findings(root), name
     shutil.rmtree(root.parent)
 
 

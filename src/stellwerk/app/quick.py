@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.git.survey import Survey, survey
 from stellwerk.planning.settled import (
@@ -17,18 +17,21 @@ from stellwerk.planning.settled import (
     remember,
     to_json,
     unsettled,
+    whole_key,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from stellwerk.app.state import Loaded
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.actions import Plan
     from stellwerk.model.declared import Json
+    from stellwerk.model.findings import Finding
     from stellwerk.model.ports import Cache
 
 STORED = "plan"
+FINDINGS = "findings-1"
 RECORDS = ("versionrecord", "verdict", "approval", "deployment", "incident", "release")  # kinds of the cache
 PROMOTIONS = ("refs/heads/stellwerk/promote/", "refs/remotes/*/stellwerk/promote/**")
 
@@ -46,7 +49,7 @@ def plan_work_tree(workspace: Workspace) -> Planned | None:
     seen = survey(workspace.reader, *PROMOTIONS, meanwhile=_load_planning)
     if seen is None:
         return None
-    listing = Listing(files=seen.files, records=seen.records, refs=seen.refs)
+    listing = _listing(seen)
     memory = from_json(workspace.cache.get(KIND, STORED))
     changed = unsettled(listing, memory) if memory is not None else None
     if memory is not None and changed is not None:
@@ -57,6 +60,65 @@ def plan_work_tree(workspace: Workspace) -> Planned | None:
         if found is not None:
             return found
     return _plan_whole(workspace, seen, listing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Findings, and the text of the files they are in."""
+
+    findings: tuple[Finding, ...]
+    sources: Mapping[str, str]
+
+
+def judged_before(workspace: Workspace, base: str | None) -> Judged | str | None:
+    """What was found in the very same files before; else the key to keep it under, None where there is none."""
+    seen = survey(workspace.reader, *PROMOTIONS)
+    key = whole_key(_listing(seen), base or "") if seen is not None else None
+    if seen is None or key is None:
+        return None
+    stored: Any = workspace.cache.get(FINDINGS, key)
+    if stored is None:
+        return key
+    from stellwerk.adapters.git.read import WorkTree
+    from stellwerk.model.findings import Finding, Place, Severity
+
+    try:
+        findings = tuple(
+            Finding(
+                rule=rule,
+                severity=Severity(severity),
+                place=Place(path=path, line=line, column=column),
+                message=message,
+                hint=hint,
+            )
+            for rule, severity, path, line, column, message, hint in stored["findings"]
+        )
+    except (KeyError, TypeError, ValueError):
+        return key
+    contents = WorkTree(workspace.reader, listed=seen.files).read({finding.place.path for finding in findings})
+    sources = {path: content.decode("utf-8", "replace") for path, content in contents.items()}
+    return Judged(findings=findings, sources=sources)
+
+
+def keep_findings(workspace: Workspace, key: str, findings: Iterable[Finding]) -> None:
+    """Remember what was found under the key that `judged_before` gave."""
+    packed: list[Json] = [
+        [
+            finding.rule,
+            finding.severity.value,
+            finding.place.path,
+            finding.place.line,
+            finding.place.column,
+            finding.message,
+            finding.hint,
+        ]
+        for finding in findings
+    ]
+    workspace.cache.put(FINDINGS, key, {"findings": packed})
+
+
+def _listing(seen: Survey) -> Listing:
+    return Listing(files=seen.files, records=seen.records, refs=seen.refs)
 
 
 def _load_planning() -> None:

@@ -93,19 +93,25 @@ class Workspace:
 
     def validate(self, *, base: str | None) -> tuple[tuple[Finding, ...], dict[str, str]]:
         """Every finding of the work tree, and the text of the files they are in."""
+        from stellwerk.app.quick import Judged, judged_before, keep_findings
         from stellwerk.model.findings import DeclarationsError
 
+        commit = None if base is None else self.reader.resolve(base)
+        judged = judged_before(self, commit)
+        if isinstance(judged, Judged):
+            return judged.findings, dict(judged.sources)
         try:
             loaded = self.brief.work_tree()
         except DeclarationsError as error:
             return error.findings, dict(error.sources)
         before = None
-        if base is not None:
+        if commit is not None:
             from stellwerk.declarations.compose import load_declarations
 
-            commit = self.reader.resolve(base)
             before, _ = load_declarations(CommitTree(self.reader, commit), cache=self.cache)
         findings = self.loader.judged(loaded, before)
+        if judged is not None and loaded.declarations.project.records.ref is None:
+            keep_findings(self, judged, findings)
         self.cache.flush()
         return findings, self.loader.sources(loaded.state.tree, findings)
 

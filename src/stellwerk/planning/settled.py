@@ -85,6 +85,12 @@ def unsettled(listing: Listing, memory: Memory) -> frozenset[str] | None:
     )
 
 
+def whole_key(listing: Listing, more: str) -> str | None:
+    """A digest of everything, and of `more`; None where a file is not committed."""
+    shared = _shared(listing, {})
+    return None if shared is None else _digest([shared, more])
+
+
 def part(listing: Listing, memory: Memory, changed: frozenset[str]) -> tuple[frozenset[str], frozenset[str]] | None:
     """The models to plan and the files to leave out; None where leaving out does not pay."""
     shown = changed | {name for name, claim in memory.claims.items() if not claim.declared}
