@@ -25,6 +25,15 @@ INTERRUPTED = 130
 # What the machine refuses, as against what we got wrong.
 _REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE})
 
+_REMEDIES = {
+    errno.EACCES: "give this user the right to do that",
+    errno.EPERM: "give this user the right to do that",
+    errno.EROFS: "make that file system writable",
+    errno.ENOSPC: "make room there",
+    errno.EDQUOT: "make room there, or raise the quota",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+}
+
 
 def guarded(call: Callable[[], object], *, environ: Mapping[str, str]) -> int:  # noqa: PLR0911  one per kind of end
     """Run the command and return its exit code, whatever happens in it."""
@@ -45,6 +54,7 @@ def guarded(call: Callable[[], object], *, environ: Mapping[str, str]) -> int:  
         if error.errno not in _REFUSALS:
             return _confess(error, environ)
         _say(f"error: {_line(str(error.filename or 'system'))}: {error.strerror}")
+        _say(f"  → {_REMEDIES.get(error.errno, 'put that right')}, then run it again: it goes on from git")
         return FAILED
     except Exception as error:  # noqa: BLE001  this is what the boundary is for
         return _confess(error, environ)

@@ -27,6 +27,13 @@ GROUPS = {
     "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
     "Explain": ("why", "rule", "schema"),
 }
+# Git sets some of these for its hooks: they would lead every git below us to another repository, index or meaning of a
+# path than the one we are asked about.
+ELSEWHERE = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_IMPLICIT_WORK_TREE"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_SHALLOW_FILE"),
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
+)
 SHORT = 80  # cells of the longest purpose; none is cut off
 COLUMN = 12  # where the purposes start, in every group alike
 VERBS = (*(verb for verbs in GROUPS.values() for verb in verbs), "stage")
@@ -90,6 +97,8 @@ class Verbs(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, /, *, directory: str, quiet: bool, no_color: bool) -> None:
     """Declarative GitOps for machine learning: declare in YAML, plan, reconcile; git holds every decision."""
+    for name in ELSEWHERE:
+        os.environ.pop(name, None)
     ctx.obj = Console(directory=directory, environ=dict(os.environ), quiet=quiet, no_color=no_color)
 
 

@@ -86,6 +86,19 @@ def quiet() -> Iterator[None]:
             logger.handlers = handlers
 
 
+def other_git(root: Path) -> Any:
+    """DVC's view of a repository that hashes with SHA-256, which pygit2 cannot open; None for all others."""
+    import subprocess
+
+    from scmrepo.git import Git
+
+    asked = ["git", "rev-parse", "--show-object-format"]
+    done = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
+    if done.stdout.strip() in {"", "sha1"}:
+        return None
+    return Git(str(root), backends=["dulwich", "gitpython"])
+
+
 @contextmanager
 def opened(
     root: Path, *, doing: str, remote: str | None = None, asks_remote: bool = False, urls: tuple[str, ...] = ()
@@ -102,7 +115,7 @@ def opened(
     with quiet():
         session: Session | None = None
         try:
-            with Repo(str(root)) as repo:
+            with Repo(str(root), scm=other_git(root)) as repo:
                 session = Session(repo)
                 yield session
         except StellwerkError:

@@ -13,12 +13,13 @@ import os
 import re
 from pathlib import Path
 
-from stellwerk.adapters.dvc.session import public_url, quiet
+from stellwerk.adapters.dvc.session import other_git, public_url, quiet
 from stellwerk.errors import StellwerkError
 
 STORAGE = "storage"
 PACKAGES = "packages"
 LINKS = "hardlink, symlink, copy"
+PRIVATE = "/config.local\n/tmp\n/cache\n"  # what DVC keeps out of git
 FILES = (".dvc/config", ".dvc/.gitignore", ".dvcignore")
 
 
@@ -33,6 +34,7 @@ def init_dvc(root: Path, *, storage_url: str | None = None) -> tuple[str, ...]:
     with quiet():
         if not (root / ".dvc" / "config").exists():
             _init(root)
+        _finish(root)
         _configure(root, storage_url)
     return tuple(path for path in FILES if _content(root / path) not in {before[path], None})
 
@@ -44,11 +46,32 @@ def _init(root: Path) -> None:
     if (root / ".dvc").is_dir():  # somebody removed the configuration, or only the cache was made: keep both
         (root / ".dvc" / "config").touch()
         return
+    if other_git(root) is not None:
+        _init_without_git(root)
+        return
     try:
         Repo.init(str(root)).close()
     except DvcException as error:
         raise StellwerkError(f"cannot set up DVC: {error}", where=str(root), hint="run `git init` first") from error
     _unstage(root)
+
+
+def _init_without_git(root: Path) -> None:
+    """Where DVC's own `init` cannot work with the repository: what it would have made."""
+    (root / ".dvc").mkdir()
+    (root / ".dvc" / "config").touch()
+    (root / ".dvc" / ".gitignore").write_text(PRIVATE, encoding="utf-8")
+    (root / ".dvcignore").touch()
+
+
+def _finish(root: Path) -> None:
+    """What a `dvc init` that was killed did not come to; it makes `.dvc/.gitignore` last."""
+    from dvc.ignore import init as make_dvcignore
+
+    ignored = root / ".dvc" / ".gitignore"
+    if not (_content(ignored) or b"").strip():
+        make_dvcignore(str(root))
+        ignored.write_text(PRIVATE, encoding="utf-8")
 
 
 def _unstage(root: Path) -> None:

@@ -48,7 +48,9 @@ class GitWriter:
         """The same repository for GitPython, which speaks to remotes."""
         import git
 
-        return git.Repo(self.reader.root, expand_vars=False)
+        repo = git.Repo(self.reader.root, expand_vars=False)
+        repo.git._working_dir = str(self.reader.root)  # noqa: SLF001 it replaces $NAME in a folder's name
+        return repo
 
     @property
     def checked_out(self) -> bool:
