@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ class Arena:
     bare: Path
     racers: int
     models: Sequence[Sequence[str]]
-    environ: Mapping[str, str] = field(default_factory=dict)
 
     def clone(self, number: int, address: str) -> Path:
         target = self.base / f"clone-{number}"
@@ -59,9 +58,9 @@ class Arena:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
-                env={**os.environ, **IDENTITY, **self.environ},
+                env=_racer(number),
             )
-            for root, job in zip(roots, jobs, strict=True)
+            for number, (root, job) in enumerate(zip(roots, jobs, strict=True))
         ]
         try:
             for process in started:
@@ -75,6 +74,12 @@ class Arena:
             for process in started:
                 process.kill()
                 process.wait()
+
+
+def _racer(number: int) -> dict[str, str]:
+    """The environment of a racer, whose commits are nobody else's."""
+    environ = {**os.environ, **IDENTITY, "GIT_AUTHOR_NAME": f"Racer {number}", "GIT_COMMITTER_NAME": f"Racer {number}"}
+    return {key: value for key, value in environ.items() if key not in {"GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"}}
 
 
 def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:

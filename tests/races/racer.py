@@ -81,12 +81,12 @@ class Watched:
     losses: int = 0
     waits: list[float] | None = None
 
-    def around(self, push: Callable[[], str]) -> Callable[[], str]:
-        def watched() -> str:
+    def around(self, push: Callable[..., str]) -> Callable[..., str]:
+        def watched(*given: Any) -> str:
             now = time.monotonic()
             self.began = now if self.began is None else self.began
             try:
-                words = push()
+                words = push(*given)
             except PushLostError:
                 self.losses += 1
                 raise

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 200
 PATIENCE = 600.0  # seconds from the first loss to giving up
-SHORTEST, LONGEST = 0.1, 1.6  # seconds: the windows a pause is drawn from
-EAGER = 5  # losses after which the windows become shorter again, so that nobody starves
+SLOT = 0.2  # seconds an attempt is thought to take until one was measured
+WIDEST = 8  # attempts that a pause lasts at most
 NAMED = 20  # commits that a failure names
 
 Reads = Callable[["Iterable[str]", "Iterable[str]"], frozenset[str]]
@@ -41,6 +41,7 @@ class Contest:
     dice: random.Random = field(default_factory=random.Random)  # noqa: S311 jitter, no secret
     losses: int = 0
     since: float = 0.0
+    slot: float = SLOT
 
     def lose(self, session: Session, lost: PushLostError) -> None:
         """Pause. Raises PushLostError that names what was not pushed when there were losses enough."""
@@ -53,18 +54,19 @@ class Contest:
                 where=lost.where,
                 hint="run it again: what is listed is on this branch and goes on from there; nothing of it was pushed",
             ) from lost
-        self.sleep(self.dice.uniform(0, window(self.losses)))
+        self.sleep(self.dice.uniform(0, window(self.losses, self.slot)))
 
     def win(self) -> None:
         """Start anew: a push went through."""
         self.losses = 0
 
 
-def window(losses: int) -> float:
-    """The longest pause after so many losses, in seconds: doubled at first, then halved for those who wait longest."""
-    rising = SHORTEST * 2.0 ** (losses - 1)
-    falling = LONGEST * 2.0 ** (EAGER - losses)
-    return max(SHORTEST, min(rising, falling, LONGEST))
+def window(losses: int, slot: float) -> float:
+    """The longest pause after so many losses, in seconds, where an attempt takes `slot` seconds.
+
+    Doubled with each loss, but never long: who has waited for long is not to be overtaken by those who come new.
+    """
+    return max(0.05, slot) * min(2.0**losses, WIDEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,22 +85,23 @@ def settle(session: Session, lost: PushLostError, contest: Contest, reads: Reads
 
     Raises PushLostError when that was lost too often, StellwerkError where a push fails for another reason.
     """
-    renamed: dict[str, str] = {}
     while True:
         contest.lose(session, lost)
         if session.publisher.remote is None:  # somebody else committed in this clone
             return Settled(renamed={})
+        began = contest.clock()
         taken = take_over(session, reads)
         if taken.renamed is None:
-            return taken
-        renamed = {old: taken.renamed.get(new, new) for old, new in renamed.items()} | dict(taken.renamed)
+            taken.adopt(session)
+            return Settled(renamed=None)
         try:
-            pushed = session.publisher.push()
+            pushed = session.publisher.push(taken.tip, taken.proposals)
         except PushLostError as again:
-            lost = again
+            lost, contest.slot = again, contest.clock() - began
         else:
+            taken.adopt(session)
             contest.win()
-            return Settled(renamed=renamed, pushed=pushed)
+            return Settled(renamed=taken.renamed, pushed=pushed)
 
 
 def push_meanwhile(session: Session, reads: Reads) -> Settled:
@@ -108,12 +111,44 @@ def push_meanwhile(session: Session, reads: Reads) -> Settled:
     except PushLostError:
         if session.merges is not None:
             raise
-    taken = take_over(session, reads, dropping=False)
-    return taken if taken.renamed is None else Settled(renamed=taken.renamed, pushed=session.publisher.push())
+    taken = take_over(session, reads)
+    if taken.renamed is None:
+        return Settled(renamed=None)
+    pushed = session.publisher.push(taken.tip, taken.proposals)
+    taken.adopt(session)
+    return Settled(renamed=taken.renamed, pushed=pushed)
 
 
-def take_over(session: Session, reads: Reads, *, dropping: bool = True) -> Settled:
-    """Fetch, and make this run's own commits again on what is there; `dropping`: drop them where that may not be.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What the branch is to be after a lost push. Nothing here has moved yet, so that the next attempt can start alike.
+
+    `tip` is what it becomes, `drop` what it is now; `renamed` as in `Settled`; `proposals` are promotion branches and
+    what they become (None: what the remote has).
+    """
+
+    tip: str
+    drop: str
+    renamed: Mapping[str, str] | None
+    proposals: Mapping[str, str | None] = field(default_factory=dict)
+
+    def adopt(self, session: Session) -> None:
+        """Move the branches here, and the work tree with them."""
+        writer, publisher = session.writer, session.publisher
+        if self.tip != self.drop:
+            writer.reset(self.tip, drop=self.drop)
+        there = publisher.proposals()
+        for ref, commit in self.proposals.items():
+            here = writer.reader.commit_of(ref)
+            if here is not None and here != commit:
+                publisher.retract(ref, here, commit or there.get(ref))
+        names = self.renamed or {}
+        writer.made = [names.get(commit, commit) for commit in writer.made]
+        bring_up(session)
+
+
+def take_over(session: Session, reads: Reads) -> Taken:
+    """Fetch, and make this run's own commits again on what is there, if they may be carried over.
 
     Raises PushLostError where the branch has commits that nobody but a person may move.
     """
@@ -122,32 +157,38 @@ def take_over(session: Session, reads: Reads, *, dropping: bool = True) -> Settl
     there, tip = publisher.fetch(), writer.tip()
     if there is None:
         raise publisher.deleted(writer.ref)
-    _give_way(session, before)
+    if before:
+        _give_way(session, before)
     if tip is None or reader.ancestor(tip, there):
-        writer.reset(there, drop=tip or "")
-        bring_up(session)
-        return Settled(renamed={})
+        return Taken(tip=there, drop=tip or "", renamed={})
     if reader.ancestor(there, tip):
-        return Settled(renamed={})
+        return Taken(tip=tip, drop=tip, renamed={})
     known = (there,) if session.merges is None else (there, session.merges)
     mine = commits_since(reader, tip, *known)
     if any(commit.id not in writer.made and not commit.planned for commit in mine):
         raise diverged(session)
-    if session.merges is not None:
+    if session.merges is not None:  # the branch is merged anew, which only the ref itself can take
         writer.reset(there, drop=tip)
-        tip = bring_up(session) or there
-        there = tip
+        tip = there = bring_up(session) or there
     began = mine[0].parent if mine else there
     theirs = _changed(session, began, there) if began else []
     ours = [path for commit in mine for path in commit.changes]
     carried = bool(began) and may_carry(ours, theirs, reads=reads(owners(ours), theirs))
-    if not carried and not dropping:
-        return Settled(renamed=None)
     renamed = replay(writer, mine, there) if carried else {}
-    renamed |= _proposals_after(session, mine, renamed)
-    writer.reset(renamed[mine[-1].id] if carried and mine else there, drop=tip)
-    writer.made = [renamed[commit] for commit in writer.made if commit in renamed]
-    return Settled(renamed=renamed if carried else None)
+    proposals = _proposals_after(session, mine, renamed) if before else {}
+    for ref, new in proposals.items():
+        if new is not None:
+            renamed[reader.commit_of(ref) or ""] = new
+    taken = Taken(
+        tip=renamed[mine[-1].id] if carried and mine else there,
+        drop=tip,
+        renamed=renamed if carried else None,
+        proposals=proposals,
+    )
+    if session.merges is None:
+        return taken
+    taken.adopt(session)
+    return Taken(tip=taken.tip, drop=taken.tip, renamed=taken.renamed)
 
 
 def reads_in(state: State) -> Reads:
@@ -188,21 +229,16 @@ def _give_way(session: Session, before: Mapping[str, str | None]) -> None:
             session.publisher.retract(ref, commit, now[ref])
 
 
-def _proposals_after(session: Session, mine: Iterable[OwnCommit], renamed: Mapping[str, str]) -> dict[str, str]:
-    """Build proposals on commits that moved again on the new ones; take back those on commits that were dropped."""
+def _proposals_after(session: Session, mine: Iterable[OwnCommit], renamed: Mapping[str, str]) -> dict[str, str | None]:
+    """Proposals on commits that moved, built again on the new ones; None for those on commits that are dropped."""
     writer, dropped = session.writer, {commit.id for commit in mine}
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for ref, commit in session.publisher.unpublished().items():
-        if not ref.startswith(PROMOTIONS):
-            continue
-        (proposal,) = commits_since(writer.reader, commit, f"{commit}~1") or (None,)
-        if proposal is None or proposal.parent not in dropped:
-            continue
-        if proposal.parent in renamed:
-            found |= replay(writer, [proposal], renamed[proposal.parent])
-            writer.move(ref, found[commit], expected=commit, message="propose")
-        else:
-            session.publisher.retract(ref, commit, session.publisher.proposals().get(ref))
+        proposals = commits_since(writer.reader, commit, f"{commit}~1") if ref.startswith(PROMOTIONS) else ()
+        for proposal in proposals:
+            if proposal.parent in dropped:
+                base = renamed.get(proposal.parent)
+                found[ref] = replay(writer, [proposal], base)[proposal.id] if base else None
     return found
 
 

@@ -148,7 +148,7 @@ def catch_up(session: Session, reads: Reads = nothing_read, *, patient: bool = F
         if tip is None or reader.ancestor(tip, there):
             session.writer.reset(there, drop=tip or "")
         elif not reader.ancestor(there, tip):
-            take_over(session, reads)
+            take_over(session, reads).adopt(session)
     return bring_up(session)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stellwerk.adapters.git.write import GitWriter
 
 PROMOTIONS = "refs/heads/stellwerk/promote/"
+PUBLISHED = "refs/stellwerk/published/"  # what this clone pushed of them; `git fetch` moves only the tracking refs
 BREATH = 0.5  # seconds; a server that is busy with another push may refuse this one before its ref has moved
 
 
@@ -38,6 +39,20 @@ def find_remote(reader: GitReader, branch: str | None) -> str | None:
 def tracking_ref(remote: str, ref: str) -> str:
     """Where this repository keeps what it last saw of a branch (or of all below a prefix) at the remote."""
     return f"refs/remotes/{remote}/{_short(ref)}"
+
+
+def local_proposals(reader: GitReader, remote: str | None) -> dict[str, str]:
+    """The promotion branches that are here and were not pushed from here as they are; the others are the remote's."""
+    refs = reader.branches(PROMOTIONS, PUBLISHED)
+    return {
+        ref: commit
+        for ref, commit in refs.items()
+        if ref.startswith(PROMOTIONS) and (remote is None or refs.get(_published(remote, ref)) != commit)
+    }
+
+
+def _published(remote: str, ref: str) -> str:
+    return f"{PUBLISHED}{remote}/{_short(ref)}"
 
 
 class RefCommitter:
@@ -70,8 +85,9 @@ class RemotePublisher:
         """Fetch; returns the commit of our ref at the remote (None: it has none). Raises StellwerkError."""
         if self.remote is None:
             return None
+        local = local_proposals(self.writer.reader, self.remote)
         promotions = self.writer.reader.branches(PROMOTIONS)
-        pushed = {ref: commit for ref, commit in promotions.items() if commit == self._remote_commit(ref)}
+        pushed = {ref: at for ref, at in promotions.items() if ref not in local or at == self._remote_commit(ref)}
         status, _, words = self.writer.repo.git.fetch(
             "--quiet",
             "--prune",
@@ -130,15 +146,18 @@ class RemotePublisher:
         own = {ref: commit for ref, commit in refs.items() if ref == self.writer.ref or ref.startswith(PROMOTIONS)}
         return {ref: commit for ref, commit in own.items() if refs.get(self._tracking(ref)) != commit}
 
-    def push(self) -> str:
-        """Push what the remote lacks, all or nothing where the server can.
+    def push(self, tip: str | None = None, proposals: Mapping[str, str | None] | None = None) -> str:
+        """Push what the remote lacks, all or nothing where the server can; returns where to, in words.
 
+        `tip` and `proposals` (by ref; None: not to be pushed) stand in for what the refs here are now.
         Raises PushLostError (another run was faster), or StellwerkError that says who refused and what to do.
         """
-        wanted = self.unpublished()
+        instead = {**(proposals or {}), **({self.writer.ref: tip} if tip else {})}
+        lacking = {**self.unpublished(), **instead}
+        known = {ref: self._remote_commit(ref) for ref in lacking}
+        wanted = {ref: commit for ref, commit in lacking.items() if commit is not None and commit != known[ref]}
         if self.remote is None or not wanted:
             return ""
-        known = {ref: self._remote_commit(ref) for ref in wanted}
         behind, tip = known.get(self.writer.ref), wanted.get(self.writer.ref)
         if behind and tip and not self.writer.reader.ancestor(behind, tip):
             raise self._lost(self.writer.ref)  # somebody fetched meanwhile
@@ -210,6 +229,9 @@ class RemotePublisher:
     def _remember(self, pushed: Mapping[str, str]) -> None:
         """Note what the remote has now, as a fetch would."""
         lines = [f"update {self._tracking(ref)} {commit}\n" for ref, commit in pushed.items()]
+        for ref, commit in pushed.items():
+            if ref.startswith(PROMOTIONS):
+                lines.append(f"update {_published(self.remote or '', ref)} {commit}\n")
         if lines:
             self.writer.reader.run("update-ref", "--stdin", stdin="".join(lines).encode(), check=False)
 
