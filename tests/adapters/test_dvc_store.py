@@ -16,7 +16,6 @@ import pytest
 from stellwerk.adapters.dvc.session import public_url, without_credentials
 from stellwerk.adapters.dvc.setup import init_dvc
 from stellwerk.adapters.dvc.store import DvcStore
-from stellwerk.adapters.dvc.worktree import run_templates
 from stellwerk.errors import StellwerkError
 
 ROWS = "day,sold\n1,2\n"
@@ -132,25 +131,6 @@ def test_the_empty_objects_of_a_killed_copy_of_a_folder_are_made_whole(store, st
     emptied(store)
     store.fetch(name, tmp_path / "back", remote="packages")
     assert tree(tmp_path / "back") == tree(tmp_path / "package")
-
-
-def test_what_a_killed_run_left_empty_in_the_cache_is_removed_before_a_stage_could_trust_it(store, tmp_path):
-    """DVC itself believes that an object is there if a file of its name is."""
-    store.cache_folder(package(tmp_path))
-    objects = [file for file in (store.root / ".dvc/cache/files").rglob("*") if file.is_file()]
-    for file in objects:
-        file.chmod(0o644)
-        file.write_bytes(b"")
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    with run_templates(store.root):
-        (own,) = (store.root / ".dvc/tmp/stellwerk").iterdir()
-        left = own.with_name(own.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
-        left.mkdir()
-        assert all(file.exists() for file in objects)
-    with run_templates(store.root):
-        assert not left.exists()
-    assert [file for file in objects if file.exists()] == [file for file in objects if md5("").endswith(file.name)]
 
 
 def test_adding_stages_nothing_in_git_and_prints_nothing(repo, store, capfd):

@@ -201,9 +201,9 @@ def _leftovers(root: Path) -> Iterator[str]:
                 yield f"left behind: {inside / name}"
     rooms = root / ".dvc/tmp/stellwerk"
     yield from (f"left behind: {room}" for room in (rooms.iterdir() if rooms.is_dir() else ()))
-    trees = git(root, "worktree", "list", "--porcelain").count("worktree ")
-    if trees > 1:
-        yield f"{trees - 1} work trees are left"
+    listed = git(root, "worktree", "list", "--porcelain").strip().split("\n\n")
+    trees = [entry for entry in listed[1:] if "\nprunable" not in entry]  # git forgets those whose folder is gone
+    yield from (f"left behind: {entry.splitlines()[0]}" for entry in trees)
     if (git_dir(root) / "stellwerk/sync.json").exists():
         yield "sync.json is left: a commit was not brought into the work tree"
 

@@ -116,12 +116,17 @@ class Company:
         return other
 
 
-def found(base: Path, victims: Victims, files: dict[str, str]) -> Company:
-    """A project that was initialised, committed and pushed, and never reconciled."""
-    company = Company(base, victims)
+def write_files(company: Company, files: dict[str, str]) -> None:
+    """A folder with these files, not yet a repository."""
     company.root.mkdir(parents=True)
     for path, text in files.items():
         company.write(path, text)
+
+
+def found(base: Path, victims: Victims, files: dict[str, str]) -> Company:
+    """A project that was initialised, committed and pushed, and never reconciled."""
+    company = Company(base, victims)
+    write_files(company, files)
     company.git("init", "--quiet", "--initial-branch=main")
     company.good("init")
     company.git("init", "--quiet", "--bare", "--initial-branch=main", "origin.git", at=".")

@@ -195,14 +195,6 @@ def _cached(repo: Any, path: Path, *, linked: bool = False) -> tuple[Any, Any]:
     return meta, found.hash_info
 
 
-def drop_hollow(root: Path) -> None:
-    """Take out of the cache the empty files that a killed copy left under the names of objects: DVC trusts them."""
-    with opened(root, doing="look through the cache") as session:
-        for file in Path(session.repo.cache.local.path).glob("??/*"):
-            if file.stat().st_size == 0 and not file.name.startswith(".") and f"{file.parent.name}{file.name}" != EMPTY:
-                file.unlink(missing_ok=True)
-
-
 def bring_into_cache(session: Session, md5: str, *, remote: str | None) -> None:
     """As `DvcStore.bring`, in a repository that is open already."""
     cache = session.repo.cache.local

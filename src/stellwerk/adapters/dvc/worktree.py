@@ -125,19 +125,11 @@ def _plain(value: Any) -> Any:
 
 
 def _remove_stale(root: Path, rooms: Path) -> None:
-    dead = [room for room in rooms.iterdir() if _abandoned(room.name)]
-    if dead:
-        from stellwerk.adapters.dvc.store import drop_hollow
-
-        drop_hollow(root)  # first: without the rooms nobody would know that somebody was killed
-    for room in dead:
-        _remove(root, room)
-
-
-def _abandoned(name: str) -> bool:
-    host, _, rest = name.partition("-")
-    pid = rest.partition("-")[0]
-    return host == _host() and pid.isdigit() and not _alive(int(pid))
+    for room in rooms.iterdir():
+        host, _, rest = room.name.partition("-")
+        pid = rest.partition("-")[0]
+        if host == _host() and pid.isdigit() and not _alive(int(pid)):
+            _remove(root, room)
 
 
 def _remove(root: Path, room: Path) -> None:
