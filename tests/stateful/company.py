@@ -63,7 +63,6 @@ class Company:
     moments: dict[str, float] = field(default_factory=dict)
     plans: list[Any] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
-    steps: int = 0
 
     @property
     def origin(self) -> Path:

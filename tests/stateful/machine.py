@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ class Life(RuleBasedStateMachine):
         self.history = History(self.company)
         self.noted: dict[str, list[str]] = {}  # the tips whose commits have their moments
         self.asked = 0
+        self.tally: Counter[str] = Counter()  # what really happened
 
     def teardown(self) -> None:
         try:
@@ -53,7 +55,7 @@ class Life(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ what is declared
 
-    @initialize(ref=st.booleans(), depth=st.integers(0, 5), limit=st.sampled_from((None, 2, 4)))
+    @initialize(ref=st.booleans(), depth=st.sampled_from((4, 5, 0, 2)), limit=st.sampled_from((None, 2, 4)))
     def begin(self, ref: bool, depth: int, limit: int | None) -> None:
         """A project that is somewhere on the ladder."""
 
@@ -62,7 +64,7 @@ class Life(RuleBasedStateMachine):
                 files["mlops.yaml"]["records"] = {"ref": "stellwerk/records"}
             for name in list(ROUTE)[:depth]:
                 files[f"environments/{name}.yaml"] = dict(ROUTE[name])
-            _declare(files, "churn", limit)
+            declare(files, "churn", limit)
 
         assert self.company.edit(change, "begin")
 
@@ -70,9 +72,9 @@ class Life(RuleBasedStateMachine):
         return self.company.edit(change, summary, who=who)
 
     @rule(name=names, limit=st.sampled_from((None, 2, 4)))
-    def declare(self, name: str, limit: int | None) -> None:
+    def declare_model(self, name: str, limit: int | None) -> None:
         self.edit(
-            lambda files: name not in files["mlops.yaml"]["models"] and _declare(files, name, limit), f"add {name}"
+            lambda files: name not in files["mlops.yaml"]["models"] and declare(files, name, limit), f"add {name}"
         )
 
     @rule(name=names)
@@ -182,16 +184,7 @@ class Life(RuleBasedStateMachine):
         self._configure(name, "deploy", {"target": "local", "path": f"deployed/{name}"} if here else None)
 
     def _configure(self, name: str, key: str, value: Any) -> None:
-        def change(files: dict[str, Any]) -> Any:
-            environment = files.get(f"environments/{name}.yaml")
-            if environment is None:
-                return False
-            environment.pop(key, None)
-            if value is not None:
-                environment[key] = value
-            return True
-
-        self.edit(change, f"{key} of {name}")
+        self.edit(lambda files: configure(files, name=name, key=key, value=value), f"{key} of {name}")
 
     @rule()
     def revert(self) -> None:
@@ -295,6 +288,7 @@ class Life(RuleBasedStateMachine):
         if self._follow(clone):
             try:
                 self.company.decide(clone, who, verb, name, *others, **options)
+                self.tally[verb] += 1
             except BlockedError:
                 pass
             except StellwerkError as error:
@@ -310,6 +304,7 @@ class Life(RuleBasedStateMachine):
                 return
             options = {"merge": ("--no-ff", "--no-edit"), "squash": ("--squash",), "fast-forward": ("--ff-only",)}[how]
             merged = company.works(DESK, "merge", "--quiet", *options, branch)
+            self.tally["merges"] += merged
             if merged and how == "squash":
                 merged = company.works(DESK, "commit", "--quiet", "--message", f"Release {name} in {where} (#1)")
             if not merged or not company.valid(DESK):
@@ -346,7 +341,9 @@ class Life(RuleBasedStateMachine):
     @rule(
         loser=machines,
         at=st.integers(0, 12),
-        what=st.sampled_from(("reconcile", "edit", "snapshot", "twice")),
+        what=st.sampled_from(
+            ("reconcile", "tune", "snapshot", "twice", "freeze", "tighten", "reject", "forget", "rename", "hold", "ask")
+        ),
     )
     def race(self, loser: str, at: int, what: str) -> None:
         """While one machine reconciles, the other or a person is faster."""
@@ -356,6 +353,7 @@ class Life(RuleBasedStateMachine):
 
         def on_event(event: Any) -> None:
             said.append(event)
+            self.tally["lost pushes"] += "another run was faster" in event.text
             if len(said) - 1 == at or (what == "twice" and len(said) - 1 == 2 * at + 1):
                 plans = list(self.company.plans)
                 with contextlib.suppress(PushLostError):
@@ -365,12 +363,20 @@ class Life(RuleBasedStateMachine):
         self.run(loser, on_event=on_event, raced=True)
 
     def _meanwhile(self, winner: str, what: str) -> None:
-        if what == "edit":
-            self.tune("churn", (self.company.ticks % 5))
-        elif what == "snapshot":
-            if self._follow(winner):
-                (self.company.root(winner) / "data/sales.csv").write_bytes(rows(self.company.ticks % 4))
-                self.company.decide(winner, "ada", "snapshot", "sales", because="a new day")
+        churn = next(iter(self.company.declared()["mlops.yaml"]["models"]), "churn")
+        happenings: dict[str, Callable[[], Any]] = {
+            "tune": lambda: self.tune(churn, self.company.ticks % 5),
+            "freeze": lambda: self.freeze("production", 1),
+            "tighten": lambda: self.judge(churn, 1, None, "grace"),
+            "forget": lambda: self.forget(churn),
+            "rename": lambda: self.rename(churn, "fraud"),
+            "ask": lambda: self.ask_approval("production", "any"),
+            "reject": lambda: self.approve(winner, "joan", churn, "production", reject=True),
+            "hold": lambda: self.hold(winner, "joan", churn, "production", end=False, days=None),
+            "snapshot": lambda: self.snapshot(winner, "sales", self.company.ticks % 4, "ada"),
+        }
+        if what in happenings:
+            happenings[what]()
         elif self._follow(winner):
             self.run(winner, raced=True)
 
@@ -380,6 +386,7 @@ class Life(RuleBasedStateMachine):
         self._follow(clone)
         told = self.company.in_child(lambda: self.company.reconcile(clone), dies_at=effect)
         assert told in {"killed", "done"}, told
+        self.tally[told] += 1
 
     def run(
         self, clone: str, *, on_event: Callable[[Any], None] | None = None, raced: bool = False, **options: Any
@@ -387,7 +394,8 @@ class Life(RuleBasedStateMachine):
         """Reconcile to the end, and check what a run promises."""
         company = self.company
         outcome = company.reconcile(clone, on_event, **options)
-        company.steps += len(outcome.done)
+        for done in outcome.done:
+            self.tally[f"{done.step.key.partition(':')[0]} {'passed' if done.passed else 'failed'}"] += 1
         planned = {step.key for plan in company.plans for step in plan.steps} if raced else _keys(company.plans[0])
         assert {done.step.key for done in outcome.done} <= planned
         self._note()
@@ -446,7 +454,8 @@ class Life(RuleBasedStateMachine):
         plans = {clone: company.plan_text(clone) for clone in level}
         assert len(set(plans.values())) <= 1, plans
         if everywhere:
-            assert set(level) == set(MACHINES), (level, there)
+            refs = {clone: company.git(clone, "for-each-ref") for clone in MACHINES}
+            assert set(level) == set(MACHINES), f"{there}\n{refs}"
             company.clone("fresh")
             assert company.plan_text("fresh") == plans["a"], ref
 
@@ -528,7 +537,18 @@ def _keys(plan: Any) -> set[str]:
     return {step.key for step in plan.steps}
 
 
-def _declare(files: dict[str, Any], name: str, limit: int | None) -> None:
+def configure(files: dict[str, Any], *, name: str, key: str, value: Any) -> bool:
+    """Set a key of an environment, None takes it away; False where there is no such environment."""
+    environment = files.get(f"environments/{name}.yaml")
+    if environment is None:
+        return False
+    environment.pop(key, None)
+    if value is not None:
+        environment[key] = value
+    return True
+
+
+def declare(files: dict[str, Any], name: str, limit: int | None) -> None:
     source = f"code/{name}.py"
     files["mlops.yaml"]["models"][name] = {
         "source": source,

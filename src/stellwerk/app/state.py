@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.merged import MergedTree
 from stellwerk.adapters.git.read import CommitTree, GitReader, WorkTree
-from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, tracking_ref
+from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, local_proposals, tracking_ref
 from stellwerk.adapters.git.survey import part_of
 from stellwerk.declarations.compose import Declarations, load_declarations
 from stellwerk.declarations.document import load_document
@@ -141,7 +141,8 @@ class Loader:
         """The releases that open promotion branches propose, by (environment, model); in a fresh clone the remote's."""
         refs = self.reader.branches(PROMOTIONS, tracking_ref("*", f"{PROMOTIONS}**"))
         here = {ref: commit for ref, commit in refs.items() if ref.startswith(PROMOTIONS)}
-        if len(here) < len(refs) and (remote := find_remote(self.reader, self.reader.head().branch)):
+        if refs and (remote := find_remote(self.reader, self.reader.head().branch)):
+            here = local_proposals(self.reader, remote)
             prefix = tracking_ref(remote, PROMOTIONS)
             there = {ref: commit for ref, commit in refs.items() if ref.startswith(prefix)}
             here = {ref.replace(prefix, PROMOTIONS, 1): commit for ref, commit in there.items()} | here
