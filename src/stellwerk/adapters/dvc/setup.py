@@ -65,11 +65,12 @@ def _init_without_git(root: Path) -> None:
 
 
 def _finish(root: Path) -> None:
-    """What a `dvc init` that was killed did not come to; it makes `.dvc/.gitignore` last."""
+    """What a `dvc init` that was killed did not come to; it makes `.dvc/.gitignore` last, line by line."""
     from dvc.ignore import init as make_dvcignore
 
     ignored = root / ".dvc" / ".gitignore"
-    if not (_content(ignored) or b"").strip():
+    written = (_content(ignored) or b"").decode("utf-8", "replace")
+    if written != PRIVATE and PRIVATE.startswith(written):
         make_dvcignore(str(root))
         ignored.write_text(PRIVATE, encoding="utf-8")
 
