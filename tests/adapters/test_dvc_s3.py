@@ -42,8 +42,9 @@ def s3(monkeypatch):
         yield client
     finally:
         for name in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]} - others:
-            for item in client.list_objects_v2(Bucket=name).get("Contents", ()):
-                client.delete_object(Bucket=name, Key=item["Key"])
+            while items := client.list_objects_v2(Bucket=name).get("Contents"):
+                for item in items:
+                    client.delete_object(Bucket=name, Key=item["Key"])
             client.delete_bucket(Bucket=name)
         server.stop()
 

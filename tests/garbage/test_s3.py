@@ -19,7 +19,7 @@ pytest.importorskip("moto.server", reason="needs moto[server]")
 _SPEC = importlib.util.spec_from_file_location("s3_remotes", Path(__file__).parents[1] / "adapters/test_dvc_s3.py")
 _REMOTES = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_REMOTES)
-s3, keys = _REMOTES.s3, _REMOTES.keys
+s3 = _REMOTES.s3
 PACKAGES = int(os.environ.get("STELLWERK_TEST_S3_PACKAGES", "12"))
 
 
@@ -45,7 +45,7 @@ def pushed(store, tmp_path, count):
     return found
 
 
-def test_many_packages_are_asked_for_at_once_and_what_somebody_deleted_is_missing(repo, s3, store, tmp_path):
+def test_many_packages_are_asked_for_at_once_and_listed_and_deleted(repo, s3, store, tmp_path):
     found = pushed(store, tmp_path, PACKAGES)
     clone = DvcStore(repo.root)
     subprocess.run(["rm", "-rf", repo.root / ".dvc/cache"], check=True)
@@ -57,22 +57,26 @@ def test_many_packages_are_asked_for_at_once_and_what_somebody_deleted_is_missin
     assert clone.missing(found, remote="packages") == {found[3]}
     print(f"{PACKAGES} packages on S3, lists in the cache: {time.perf_counter() - start:.2f} s")  # noqa: T201 shown with -s
 
+    listed_and_deleted(
+        repo, store, found[:2], objects=2 * PACKAGES
+    )  # a list and a model each, one shared file, one gone
 
-def test_a_listing_tells_size_and_age_and_what_goes_goes_alone(repo, s3, store, tmp_path):
-    first, second = pushed(store, tmp_path, 2)
+
+def listed_and_deleted(repo, store, two, *, objects):
+    """A listing tells size and age, and what goes goes alone."""
+    first, second = two
     shelves = DvcGarbage(repo.root)
     cache, packages, storage = shelves.places()
     assert (cache.own, packages.own, packages.address) == (True, False, "s3://pond/storage/packages/files/md5")
     stored = {item.md5: item for item in shelves.stored(packages)}
-    assert len(stored) == 5
+    assert len(stored) == objects
     assert all(item.size > 0 and abs(item.modified - time.time()) < 600 for item in stored.values())
     assert shelves.stored(storage) == ()
     folders = shelves.folders([first, second, "0" * 32 + ".dir"], shelves.places())
     assert folders["0" * 32 + ".dir"] is None
     doomed = folders[first] - folders[second]
     assert len(doomed) == 2
-    before = keys(s3)
     assert shelves.delete(packages, doomed) == 2
-    assert {key.rpartition("md5/")[2].replace("/", "") for key in before - keys(s3)} == doomed
+    assert stored.keys() - {item.md5 for item in shelves.stored(packages)} == doomed
     assert shelves.delete(packages, doomed) == 0
     assert store.missing([first, second], remote="packages") == {first}
