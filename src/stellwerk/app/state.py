@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from stellwerk.adapters.git.survey import Survey
-    from stellwerk.model.declared import ApprovalRule, Model
-    from stellwerk.model.observed import Observed
+    from stellwerk.model.declared import ApprovalRule, Environment, Model
+    from stellwerk.model.observed import ModelFacts, Observed
     from stellwerk.model.ports import Cache, Clock, Tree
 
 
@@ -167,7 +167,7 @@ class Loader:
     def _threshold_authors(
         self, declarations: Declarations, observed: Observed, basis: str
     ) -> dict[str, tuple[str, ...]]:
-        """Who wrote the lines of the thresholds, for models whose candidate waits where four eyes are asked."""
+        """Who wrote the lines of the thresholds, for models that wait for a promotion or deployment under four eyes."""
         from stellwerk.planning.candidate import find_candidate
         from stellwerk.planning.gates import matches
 
@@ -186,7 +186,8 @@ class Loader:
             for environment in possible:
                 release = observed.releases.get((environment.name, model.name))
                 pending = candidate.number is not None and (release is None or release.version != candidate.number)
-                if pending and any(matches(rule.when, model, candidate.trigger) for rule in environment.approval):
+                asked = pending and any(matches(rule.when, model, candidate.trigger) for rule in environment.approval)
+                if asked or _awaits_deployment(environment, release, candidate.facts):
                     found[model.name] = self._authors(declarations, model.name, basis)
         return found
 
@@ -214,6 +215,14 @@ class Loader:
 def _may_match(rule: ApprovalRule, model: Model) -> bool:
     """Whether the rule could ask for approvals of this model; cheap, before its candidate is worked out."""
     return rule.four_eyes and (not rule.when.risk or model.risk in rule.when.risk)
+
+
+def _awaits_deployment(environment: Environment, release: Release | None, facts: ModelFacts) -> bool:
+    """Whether the release does not run yet: its approvals are asked once more, however its file got there."""
+    if environment.deploy is None or release is None:
+        return False
+    deployment = facts.deployments.get(environment.name)
+    return deployment is None or deployment.version != release.version
 
 
 def threshold_keys(declarations: Declarations, model: str) -> list[tuple[str | int, ...]]:
