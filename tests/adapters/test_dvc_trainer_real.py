@@ -76,7 +76,7 @@ def test_a_stage_in_a_fork_is_the_stage_in_a_process(repo):
     """Its outputs, its lines, its failures; and nothing is left when the run ends."""
     lines: list[str] = []
     commit = declare(repo, SIMPLE)
-    with run_templates(repo.root) as variables:
+    with run_templates(repo.root, {}) as variables:
         folder = Path(variables[TEMPLATES])
         trainer = DvcTrainer(repo.root, templates=str(folder))
         forked = trainer.train("demand", commit=commit, on_line=lines.append)
@@ -90,7 +90,7 @@ def test_a_stage_in_a_fork_is_the_stage_in_a_process(repo):
         assert caught.value.kind == "raised"
         assert "ValueError: no shoes" in caught.value.log
     assert list((repo.root / ROOMS).iterdir()) == []
-    with run_templates(repo.root) as variables:
+    with run_templates(repo.root, {}) as variables:
         (Path(variables[TEMPLATES]) / "stage").touch()  # what is there is no template
         gone = DvcTrainer(repo.root, templates=variables[TEMPLATES])
         with pytest.raises(TrainingFailed, match="no shoes"):

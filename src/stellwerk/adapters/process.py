@@ -227,6 +227,7 @@ def _kill(child: Child) -> None:
         else:
             while child.poll() is None:
                 time.sleep(0.001)
+        _drain(child)
     if isinstance(child.process, subprocess.Popen):
         child.kill(signal.SIGKILL, group=True)  # on macOS a group outlives its leader
     else:
@@ -234,3 +235,13 @@ def _kill(child: Child) -> None:
     child.output.close()
     if child.told is not None:
         os.close(child.told)
+
+
+def _drain(child: Child) -> None:
+    """Until nobody holds the output any more: what was killed takes a moment to be gone."""
+    limit = time.monotonic() + GRACE
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.output, selectors.EVENT_READ)
+        while (left := limit - time.monotonic()) > 0:
+            if selector.select(left) and not os.read(child.output.fileno(), 1 << 16):
+                return

@@ -28,7 +28,7 @@ PUSH_AFTER = 60.0  # seconds without a push, in a run that goes on
 
 def run_reconcile(workspace: Workspace, request: ReconcileRequest, on_event: Callable[[Event], None]) -> Outcome:
     """Raises PushLostError where the race was lost too often; what was not pushed is on the branch."""
-    with run_templates(workspace.root) as variables:
+    with run_templates(workspace.root, workspace.environ) as variables:
         return _run(replace(workspace, environ={**workspace.environ, **variables}), request, on_event)
 
 

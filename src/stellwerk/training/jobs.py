@@ -162,7 +162,9 @@ def _run(
             timeout=around.timeout,
             log=log,
             isolation=Isolation(
-                masked=(*around.masked, *_other_rooms(job, python)), writable=(job,), namespace=around.namespace
+                masked=(*around.masked, *_templates(around), *_other_rooms(job, python)),
+                writable=(job,),
+                namespace=around.namespace,
             ),
             on_line=around.on_line,
             output_limit=around.output_limit,
@@ -179,15 +181,21 @@ def _forking(code: Code, *, job: Path, python: Path, around: Surroundings) -> Fo
     Not for another interpreter: its packages are imported confined only. Nor for code that sets variables, which
     libraries read when they are imported.
     """
-    folder = around.parent.get(TEMPLATES)
-    if not folder or code.source is None or python != Path(sys.executable):
+    folders = _templates(around)
+    if not folders or code.source is None or python != Path(sys.executable):
         return None
     texts = [path.read_bytes() for path in (job / "code").rglob("*.py")]
     if any(word in text for text in texts for word in SETS_VARIABLES):
         return None
     modules = preloaded((job / "code" / code.source).read_bytes())
-    folders = (job / "code", (job / "code" / code.source).parent)
-    return Forking(at=Path(folder), modules=modules, code=folders)
+    imports = (job / "code", (job / "code" / code.source).parent)
+    return Forking(at=folders[0], modules=modules, code=imports)
+
+
+def _templates(around: Surroundings) -> tuple[Path, ...]:
+    """The folder of this run's templates, if it has one: a model's process must not ask them for anything."""
+    folder = around.parent.get(TEMPLATES)
+    return (Path(folder),) if folder else ()
 
 
 def preloaded(source: bytes) -> tuple[str, ...]:

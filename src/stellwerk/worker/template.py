@@ -75,22 +75,26 @@ class Template:
             deadlines = [fork.deadline for fork in self.forks.values() if fork.deadline is not None]
             wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
             for key, _ in self.selector.select(wait):
-                if key.fd == self.alive:
-                    self._close()
-                elif key.fileobj is self.listener:
-                    task = self._accept()
+                # Or it was closed meanwhile, and its number may be another's by now.
+                if self.selector.get_map().get(key.fd) is key:
+                    task = self._heard(key)
                     if task is not None:
                         return task
-                elif key.fd in self.forks:
-                    fork = self.forks[key.fd]
-                    if key.fd == fork.handle:
-                        self._ended(fork)
-                    else:
-                        self._told(fork)
             for fork in tuple(self.forks.values()):
                 if fork.deadline is not None and fork.deadline <= time.monotonic():
                     fork.deadline = None
                     fork.kill(signal.SIGKILL, group=True)
+        return None
+
+    def _heard(self, key: selectors.SelectorKey) -> Task | None:
+        if key.fd == self.alive:
+            self._close()
+        elif key.fileobj is self.listener:
+            return self._accept()
+        elif key.fd == self.forks[key.fd].handle:
+            self._ended(self.forks[key.fd])
+        else:
+            self._told(self.forks[key.fd])
         return None
 
     def _close(self) -> None:
@@ -185,6 +189,7 @@ class Template:
                 fork.deadline = time.monotonic() + GRACE
 
     def _ended(self, fork: Fork) -> None:
+        fork.kill(signal.SIGKILL, group=True)  # whom it left; the number is not another's before it is waited for
         _, status, usage = os.wait4(fork.pid, 0)
         self.selector.unregister(fork.handle)
         del self.forks[fork.handle]
@@ -294,10 +299,8 @@ def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
 
 def _detach() -> bool:
     """Go on in a process without a parent to wait for it; False in the one that was started."""
-    if os.fork() != 0:
-        return False
     os.setsid()
-    return True
+    return os.fork() == 0
 
 
 def _leave(code: list[int]) -> None:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.dvc.session import quiet
 from stellwerk.adapters.git.lock import locked
-from stellwerk.adapters.templates import held
+from stellwerk.adapters.templates import TEMPLATES, held
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 ROOMS = ".dvc/tmp/stellwerk"
@@ -72,12 +72,12 @@ def work_tree(root: Path, commit: str, paths: Iterable[str] = ()) -> Iterator[Wo
 
 
 @contextmanager
-def run_templates(root: Path) -> Iterator[dict[str, str]]:
+def run_templates(root: Path, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Keep templates (`adapters.templates`) for a run in the repository; the variables by which they are found.
 
-    They lie where a model's process sees nothing: `.dvc` is masked for it.
+    None of its own has a run within a run, as `environ` tells: it uses the outer one's.
     """
-    if not (root / ".dvc").is_dir():
+    if environ.get(TEMPLATES) or not (root / ".dvc").is_dir():
         yield {}
         return
     room = _new_room(root)
