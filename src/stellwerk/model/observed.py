@@ -82,9 +82,12 @@ class Observed:
     removals: tuple[Removal, ...] = ()  # what retention took, in the order of their names
     unreadable: tuple[tuple[str, str], ...] = ()  # (path, problem) of records that could not be read
     released: Mapping[str, frozenset[int]] = field(init=False)  # model -> the versions released anywhere
+    removed: Mapping[str, Removal] = field(init=False)  # model@number -> what took its package
 
     def __post_init__(self) -> None:
         found: dict[str, set[int]] = {}
         for (_, model), release in self.releases.items():
             found.setdefault(model, set()).add(release.version)
         object.__setattr__(self, "released", {name: frozenset(numbers) for name, numbers in found.items()})
+        gone = {name: removal for removal in self.removals for name in removal.versions}
+        object.__setattr__(self, "removed", gone)

@@ -34,8 +34,7 @@ def package_gone(observed: Observed, record: VersionRecord) -> str:
     erased = observed.erased.get(record.package.md5)
     if erased is not None:
         return erased_words(erased)
-    named = f"{record.model}@{record.number}"
-    removal = next((item for item in observed.removals if named in item.versions), None)
+    removal = observed.removed.get(f"{record.model}@{record.number}")
     return f"removed by retention on {removal.at[:10]}" if removal else ""
 
 
