@@ -46,7 +46,7 @@ def test_the_parts_together_are_the_plan_and_no_step_is_in_two(declared, of, dra
     assert set(whole.waits) <= {wait for part in split for wait in part.waits}
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(companies(), st.integers(1, 6))
 def test_all_steps_of_a_model_are_in_one_part_at_every_state(declared, of):
     fresh_one = fresh(declared)

@@ -64,9 +64,12 @@ class Asker:
             self._send("line", text)
         self.check()
 
-    def ask(self, *question: object) -> Any:
-        """The parent's answer. Raises the StellwerkError it refuses with. What was asked for is never interrupted."""
-        with self._uninterrupted():
+    def ask(self, *question: object, last: bool = False) -> Any:
+        """The parent's answer. Raises the StellwerkError it refuses with. What was asked for is never interrupted.
+
+        After its `last` question a job is not interrupted any more, so that it can say what came of it.
+        """
+        with self._uninterrupted(to_the_end=last):
             try:
                 self._send("ask", question)
                 refused, answer = self._connection.recv()
@@ -94,12 +97,12 @@ class Asker:
                 raise KeyboardInterrupt
 
     @contextlib.contextmanager
-    def _uninterrupted(self) -> Iterator[None]:
-        self._held = True
+    def _uninterrupted(self, *, to_the_end: bool = False) -> Iterator[None]:
+        held, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = held or to_the_end
 
     def _send(self, kind: str, value: object) -> None:
         with self._lock:
@@ -157,9 +160,10 @@ class Crew:
 
     @staticmethod
     def prepare(modules: Iterable[str]) -> None:
-        """Import here, once, what every job would import for itself."""
+        """Import here, once, what every job would import for itself; what there is not is passed over."""
         for name in modules:
-            import_module(name)
+            with contextlib.suppress(ImportError):
+                import_module(name)
 
     def start(self, job: str, call: Callable[[Asker], object]) -> None:
         """Make the call in a process of its own; what it returns must be picklable. StellwerkError: no room."""

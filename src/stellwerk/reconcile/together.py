@@ -30,7 +30,17 @@ TICK = 0.125  # seconds between two looks at the clock, for a display
 SHARE = 0.1  # of the time at most goes into planning while there is other work that can be started
 
 
-DVC = ("dvc.repo", "dvc.repo.index", "dvc.utils.strictyaml", "stellwerk.adapters.dvc.trainer")
+DVC = (
+    "dvc.repo",
+    "dvc.repo.index",
+    "dvc.rwlock",
+    "dvc.utils.strictyaml",
+    "dvc_data.hashfile.status",
+    "dvc_data.index.checkout",
+    "fsspec.implementations.memory",
+    "ruamel.yaml",
+    "stellwerk.adapters.dvc.trainer",
+)
 MEASURING = ("pandas", "stellwerk.training.evaluate")
 
 
@@ -227,9 +237,10 @@ class _Parent:
         return self._text("push") or ""
 
     def _text(self, *question: object) -> str | None:
-        """The answer. What was committed is told even by a job that is interrupted: it is its last act."""
+        """The answer. A commit is a job's last act, which is told even when the job is interrupted."""
         self._asker.check()
-        answer: str | None = self._asker.ask(*question)
-        if question[0] in {"tip", "push"}:
+        last = question[0] in {"commit", "propose"}
+        answer: str | None = self._asker.ask(*question, last=last)
+        if not last:
             self._asker.check()
         return answer
