@@ -82,13 +82,12 @@ def deny(project, tmp_path, hook):
     return script
 
 
-@pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
-def test_git_s_own_lock_is_named_and_never_broken(fresh, refused, name):
+def test_git_s_own_lock_is_named_and_never_broken(fresh, refused):
     """Nobody can tell a live holder from a dead one, so a person decides."""
-    lock = fresh.root / ".git" / name
+    lock = fresh.root / ".git/index.lock"
     lock.write_text("")
     refused(run(fresh, "plan"), 0, "train a new version")
-    refused(run(fresh, "reconcile"), 1, name, "lock", f"rm {lock}")
+    refused(run(fresh, "reconcile"), 1, "index.lock", f"rm {lock}")
     assert (lock.exists(), fresh.repo.log()) == (True, ["start"])
     lock.unlink()
     finishes(fresh, refused)
