@@ -2,7 +2,7 @@
 
 import sys
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +52,8 @@ class FakeWorkspace:
             answer = self.answers[name]
             if isinstance(answer, BaseException):
                 raise answer
+            if name == "plan":
+                return SimpleNamespace(plan=answer, uncommitted=self.answers["uncommitted"])
             return answer
 
         return method
