@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Decide = Callable[[World, State], Decision]
 
 
-def _decide(workspace: Workspace, make: Decide, *, push: bool | None) -> tuple[Decision, Session]:
+def decide_and_push(workspace: Workspace, make: Decide, *, push: bool | None) -> tuple[Decision, Session]:
     """Decide on the newest committed state and push the commit."""
     loaded = workspace.loader.work_tree()
     workspace.loader.refuse_mistakes(loaded)
@@ -87,7 +87,7 @@ def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | N
             summary=summary, commit=commit, pushed=False, next="stellwerk plan" if commit else "nothing to do"
         )
 
-    return _decide(workspace, make, push=push)[0]
+    return decide_and_push(workspace, make, push=push)[0]
 
 
 def promote(workspace: Workspace, model: str, environment: str, *, version: int | None, push: bool | None) -> Decision:
@@ -97,7 +97,7 @@ def promote(workspace: Workspace, model: str, environment: str, *, version: int 
         subject = decide.find_subject(state, model, environment)
         return decide.promote_by_hand(world, state, subject, decide.wanted_version(state, subject, version))
 
-    return _decide(workspace, make, push=push)[0]
+    return decide_and_push(workspace, make, push=push)[0]
 
 
 def approve(
@@ -118,7 +118,7 @@ def approve(
         wanted = decide.wanted_version(state, subject, version)
         return decide.approve(world, state, subject, wanted, by=by, because=because, reject=reject)
 
-    return _decide(workspace, make, push=push)[0]
+    return decide_and_push(workspace, make, push=push)[0]
 
 
 def hold(
@@ -137,7 +137,7 @@ def hold(
         subject = decide.find_subject(state, model, environment)
         return decide.hold(world, state, subject, because=because, until=until, end=end)
 
-    return _decide(workspace, make, push=push)[0]
+    return decide_and_push(workspace, make, push=push)[0]
 
 
 def rollback(
@@ -156,7 +156,7 @@ def rollback(
         subject = decide.find_subject(state, model, environment)
         return decide.rollback(world, state, subject, because=because, version=version, until=until)
 
-    decision, session = _decide(workspace, make, push=push)
+    decision, session = decide_and_push(workspace, make, push=push)
     return _deploy_now(workspace, session, model, environment, decision)
 
 
@@ -166,5 +166,5 @@ def withdraw(workspace: Workspace, model: str, environment: str, *, because: str
     def make(world: World, state: State) -> Decision:
         return decide.withdraw(world, state, decide.find_subject(state, model, environment), because=because)
 
-    decision, session = _decide(workspace, make, push=push)
+    decision, session = decide_and_push(workspace, make, push=push)
     return _deploy_now(workspace, session, model, environment, decision)
