@@ -18,6 +18,14 @@ from victims import Victims
 __all__ = ["project_from", "released", "small", "templates"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items) -> None:
+    """All tests with the fork server go to one xdist worker, unless every boundary is asked for."""
+    for item in items:
+        if "victims" in getattr(item, "fixturenames", ()) and os.environ.get("STELLWERK_CRASH") != "all":
+            item.add_marker(pytest.mark.xdist_group("crash"))
+
+
 @pytest.fixture(scope="session")
 def victims(tmp_path_factory) -> Iterator[Victims]:
     """The fork server, in an environment that nothing of the person's gets into."""

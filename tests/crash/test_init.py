@@ -6,7 +6,7 @@ import re
 from scenarios import SHORT, Company, write_files
 
 ALL = os.environ.get("STELLWERK_CRASH") == "all"
-FEW = 5
+FEW = 3
 UNIMPORTANT = re.compile(
     r"repo/\.git/(hooks|info|description|index|objects|refs|branches)(/|$)|repo/\.dvc/tmp/(?!\..*)"
 )

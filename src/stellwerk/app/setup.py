@@ -24,9 +24,9 @@ def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tup
 
     made += init_dvc(root)
     if not (root / "mlops.yaml").exists():
+        schemas = _write_schemas(root)  # first: where mlops.yaml is, nobody writes them again
         write_atomically(root / "mlops.yaml", _first_declaration(root).encode())
-        made.append("mlops.yaml")
-        made += _write_schemas(root)
+        made += ["mlops.yaml", *schemas]
     made += _ignore(root, {"": list(IGNORED)})
     made += _ignore(root, _data_to_ignore(root))
     if "mlops.yaml" in made and not _data_to_ignore(root):

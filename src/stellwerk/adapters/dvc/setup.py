@@ -13,7 +13,8 @@ import os
 import re
 from pathlib import Path
 
-from stellwerk.adapters.dvc.session import other_git, public_url, quiet
+from stellwerk.adapters.dvc.session import public_url, quiet
+from stellwerk.adapters.git.checkout import write_atomically
 from stellwerk.errors import StellwerkError
 
 STORAGE = "storage"
@@ -40,51 +41,24 @@ def init_dvc(root: Path, *, storage_url: str | None = None) -> tuple[str, ...]:
 
 
 def _init(root: Path) -> None:
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    if (root / ".dvc").is_dir():  # somebody removed the configuration, or only the cache was made: keep both
-        (root / ".dvc" / "config").touch()
-        return
-    if other_git(root) is not None:
-        _init_without_git(root)
-        return
-    try:
-        Repo.init(str(root)).close()
-    except DvcException as error:
-        raise StellwerkError(f"cannot set up DVC: {error}", where=str(root), hint="run `git init` first") from error
-    _unstage(root)
-
-
-def _init_without_git(root: Path) -> None:
-    """Where DVC's own `init` cannot work with the repository: what it would have made."""
-    (root / ".dvc").mkdir()
+    """What `dvc init` makes. Its own would also stage the files, and leave git's lock behind where it is killed."""
+    if not (root / ".git").exists():
+        raise StellwerkError(
+            "cannot set up DVC: there is no git repository", where=str(root), hint="run `git init` first"
+        )
+    (root / ".dvc").mkdir(exist_ok=True)
     (root / ".dvc" / "config").touch()
-    (root / ".dvc" / ".gitignore").write_text(PRIVATE, encoding="utf-8")
-    (root / ".dvcignore").touch()
 
 
 def _finish(root: Path) -> None:
-    """What a `dvc init` that was killed did not come to; it makes `.dvc/.gitignore` last, line by line."""
+    """The rest of it, also where an init was killed: DVC's own writes `.dvc/.gitignore` last, line by line."""
     from dvc.ignore import init as make_dvcignore
 
     ignored = root / ".dvc" / ".gitignore"
     written = (_content(ignored) or b"").decode("utf-8", "replace")
     if written != PRIVATE and PRIVATE.startswith(written):
         make_dvcignore(str(root))
-        ignored.write_text(PRIVATE, encoding="utf-8")
-
-
-def _unstage(root: Path) -> None:
-    """DVC stages the files it makes; what is committed, and when, is decided elsewhere."""
-    import subprocess
-
-    subprocess.run(
-        ["git", "rm", "--cached", "--quiet", "--ignore-unmatch", "--", *FILES],
-        cwd=root,
-        capture_output=True,
-        check=False,
-    )
+        write_atomically(ignored, PRIVATE.encode())
 
 
 def _configure(root: Path, storage_url: str | None) -> None:
@@ -123,7 +97,7 @@ def _configure(root: Path, storage_url: str | None) -> None:
     for section, key, value in changes:
         text = with_setting(text, section, key, value)
     if changes:
-        file.write_text(text, encoding="utf-8")
+        write_atomically(file, text.encode())
 
 
 def with_setting(text: str, section: str, key: str, value: str) -> str:
