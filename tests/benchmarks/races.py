@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -45,13 +46,14 @@ done
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One race. Rates per second; waits in seconds, sorted; `slowest`: when the last racer ended, in seconds."""
+    """One race, from the start to the end of the last racer; `cpu` and the sorted `waits` in seconds."""
 
     name: str
     actions: int
     pushes: int
     lost: int
     seconds: float
+    cpu: float
     waits: tuple[float, ...]
 
     @property
@@ -65,13 +67,15 @@ class Figures:
     def line(self) -> str:
         return (
             f"{self.name:<28} {self.rate:>8.1f} {self.pushes / self.seconds:>8.1f} {self.pushes:>7} {self.lost:>6}   "
-            f"{self.wait(0.5):>6.2f} {self.wait(0.95):>6.2f} {self.waits[-1]:>6.2f} {self.seconds:>8.1f}"
+            f"{self.wait(0.5):>6.2f} {self.wait(0.95):>6.2f} {self.waits[-1]:>6.2f} {self.seconds:>8.1f} "
+            f"{1000 * self.cpu / self.actions:>8.0f} ms"
         )
 
 
 def race_plain(arena: Arena, each: int) -> Figures:
     """Sixteen shells that commit and push."""
     roots = [arena.clone(100 + number, f"file://{arena.bare}") for number in range(arena.racers)]
+    used = processors()
     started = [
         subprocess.Popen(
             ["bash", "-c", PLAIN, "plain", str(root), names[0], str(each)],
@@ -88,6 +92,8 @@ def race_plain(arena: Arena, each: int) -> Figures:
         process.stdin.write("go\n")
         process.stdin.flush()
     lines = [line.split() for process in started for line in process.communicate()[0].splitlines()]
+    for process in started:
+        process.wait()
     began = min(float(line[1]) for line in lines if line[0] == "began")
     pushes = [(float(line[1]), float(line[2]), int(line[3])) for line in lines if line[0] == "push"]
     return Figures(
@@ -96,6 +102,7 @@ def race_plain(arena: Arena, each: int) -> Figures:
         pushes=len(pushes),
         lost=sum(lost for _, _, lost in pushes),
         seconds=max(end for _, end, _ in pushes) - began,
+        cpu=processors() - used,
         waits=tuple(sorted(end - start for start, end, _ in pushes)),
     )
 
@@ -107,6 +114,11 @@ def race_reconcilers(arena: Arena) -> Figures:
     return figures("stellwerk reconcile", arena.race(roots, jobs))
 
 
+def processors() -> float:
+    """Processor seconds of all processes that this one started and that ended."""
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+
+
 def figures(name: str, answers: Sequence[dict[str, Any]]) -> Figures:
     """The figures of what racers said."""
     waits = sorted(wait for answer in answers for wait in answer["waits"])
@@ -116,6 +128,7 @@ def figures(name: str, answers: Sequence[dict[str, Any]]) -> Figures:
         pushes=len(waits),
         lost=sum(answer["losses"] for answer in answers),
         seconds=max(answer["ended"] for answer in answers) - min(answer["began"] for answer in answers),
+        cpu=sum(answer["cpu"] for answer in answers),
         waits=tuple(waits),
     )
 
@@ -137,7 +150,9 @@ def main() -> int:
     plain, ours = measure(asked.racers, asked.each)
     print(f"{asked.racers} racers, {asked.each} actions each; {os.cpu_count()} CPUs\n")
     print(f"{'':<28} {'actions':>8} {'pushes':>8} {'':>7} {'':>6}   {'waits, seconds':>20}")
-    print(f"{'':<28} {'/s':>8} {'/s':>8} {'pushes':>7} {'lost':>6}   {'p50':>6} {'p95':>6} {'max':>6} {'seconds':>8}")
+    print(
+        f"{'':<28} {'/s':>8} {'/s':>8} {'pushes':>7} {'lost':>6}   {'p50':>6} {'p95':>6} {'max':>6} {'seconds':>8} {'CPU/action':>11}"
+    )
     print(plain.line())
     print(ours.line())
     verdicts = [
