@@ -32,7 +32,7 @@ def apply(world: World, state: State, steps: list[Step], on_line: Callable[[str]
         case Check() as action:
             return check(world, state, step, action, on_line)
         case Promote() as action:
-            return promote(world, state, step, action)
+            return promote(world, state, step, action, on_line)
         case Deploy() as action:
             return deploy(world, state, step, action, on_line)
         case Retire() as action:
