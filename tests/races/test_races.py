@@ -18,7 +18,9 @@ from arena import build, git
 from smart_http import smart_http
 
 FULL = os.environ.get("STELLWERK_RACES") == "full"
-RACERS, EACH = (16, 20) if FULL else (6, 4)
+RACERS, EACH = (16, 20) if FULL else (4, 3)
+BOTH = pytest.mark.parametrize("address", ["file", "http"], indirect=True)
+ONE = BOTH if FULL else pytest.mark.parametrize("address", ["file"], indirect=True)
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def arena(tmp_path):
     return build(tmp_path, racers=RACERS, each=EACH)
 
 
-@pytest.fixture(params=["file", "http"])
+@pytest.fixture
 def address(request, arena):
     """Where the bare repository is found: as a file, or by git's own HTTP server."""
     if request.param == "file":
@@ -88,6 +90,7 @@ def figures(answers):
     )
 
 
+@BOTH
 def test_reconcilers_of_different_models_all_get_through_with_everything_they_did(arena, address):
     roots = [arena.clone(number, address) for number in range(RACERS)]
     answers = arena.race(roots, [{"shard": f"{number + 1}/{RACERS}"} for number in range(RACERS)])
@@ -101,6 +104,7 @@ def test_reconcilers_of_different_models_all_get_through_with_everything_they_di
     empty_plans(roots)
 
 
+@ONE
 def test_reconcilers_of_the_same_models_do_everything_once(arena, address):
     roots = [arena.clone(number, address) for number in range(RACERS)]
     mine = {"shard": f"1/{RACERS}"}
@@ -112,6 +116,7 @@ def test_reconcilers_of_the_same_models_do_everything_once(arena, address):
     assert Counter(log) == Counter([*(f"train: {name} v1" for name in arena.models[0]), "render", "declare"])
 
 
+@ONE
 def test_decisions_about_the_same_model_are_all_made_one_after_the_other(arena, address):
     """Each is decided anew on what won: none overwrites the one before without having seen it."""
     model = arena.models[0][0]
