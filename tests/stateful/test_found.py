@@ -6,7 +6,7 @@ from functools import partial
 
 import yaml
 from company import ROUTE
-from machine import configure, declare
+from desk import configure, declare
 from stand_ins import METRIC
 
 
