@@ -181,7 +181,7 @@ def _plan_part(
 
 
 def _uncommitted(loaded: Loaded, seen: Survey) -> tuple[str, ...]:
-    from stellwerk.app.session import inputs_of
+    from stellwerk.app.state import inputs_of
 
     paths = seen.files.keys() | seen.committed.keys()
     return tuple(sorted(path for path in inputs_of(loaded) & paths if seen.files.get(path) != seen.committed.get(path)))

@@ -13,7 +13,7 @@ from stellwerk.adapters.git.write import GitWriter, merge_branch
 from stellwerk.adapters.leftovers import sweep_folder
 from stellwerk.adapters.targets import target_for
 from stellwerk.adapters.templates import TEMPLATES
-from stellwerk.app.state import Loaded, records_ref
+from stellwerk.app.state import Loaded, inputs_of, records_ref
 from stellwerk.errors import StellwerkError
 from stellwerk.model.ports import DeployRequest, Tree
 from stellwerk.reconcile.render import render_changes
@@ -103,15 +103,6 @@ def uncommitted_inputs(workspace: Workspace, loaded: Loaded) -> tuple[str, ...]:
     from stellwerk.adapters.git.read import changed_paths
 
     return tuple(sorted(inputs_of(loaded) & changed_paths(workspace.reader)))
-
-
-def inputs_of(loaded: Loaded) -> set[str]:
-    """The files a reconcile of that state reads, records apart."""
-    inputs = set(loaded.declarations.files)
-    inputs |= {file.path for files in loaded.state.observed.code.values() for file in files}
-    inputs |= {pointer.place for pointer in loaded.state.observed.pointers.values()}
-    inputs |= {f"environments/{environment}/{model}.yaml" for environment, model in loaded.state.observed.releases}
-    return inputs
 
 
 def refuse_uncommitted(workspace: Workspace, loaded: Loaded) -> None:

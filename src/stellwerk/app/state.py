@@ -247,3 +247,12 @@ def records_ref(declarations: Declarations) -> str | None:
     if ref is None or ref.startswith("refs/"):
         return ref
     return f"refs/heads/{ref}"
+
+
+def inputs_of(loaded: Loaded) -> set[str]:
+    """The files a reconcile of that state reads, records apart."""
+    inputs = set(loaded.declarations.files)
+    inputs |= {file.path for files in loaded.state.observed.code.values() for file in files}
+    inputs |= {pointer.place for pointer in loaded.state.observed.pointers.values()}
+    inputs |= {f"environments/{environment}/{model}.yaml" for environment, model in loaded.state.observed.releases}
+    return inputs

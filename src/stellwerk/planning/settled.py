@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,19 +20,34 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json
 
 KIND = "settled-1"
+CHANGED = "worktree:"  # is in the id of a file that differs from its commit
 FEW = 4  # planning a part of the models pays while it is less than one in this many
 # What no rule compares between models and no other model's plan asks for.
 OWN_KEYS = frozenset({"thresholds", "features", "description", "risk", "task", "target", "positive", "checks"})
 OWN_TRAIN_KEYS = frozenset({"params", "seed", "timeout", "holdout"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Listing:
     """The ids of everything a plan could read. `files`: by path, outside `registry/`; `records`: by name below it."""
 
     files: Mapping[str, str]
     records: Mapping[str, str]
     refs: str
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """The files, sorted."""
+        return sorted(self.files)
+
+    @cached_property
+    def releases(self) -> dict[str, list[str]]:
+        """Model -> the paths of its release files."""
+        found: dict[str, list[str]] = {}
+        for path in self.paths:
+            if path.startswith("environments/") and path.count("/") == 2 and path.endswith(".yaml"):  # noqa: PLR2004
+                found.setdefault(path.rpartition("/")[2].removesuffix(".yaml"), []).append(path)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +83,7 @@ def remember(listing: Listing, claims: Mapping[str, Claim], settled: Iterable[st
     shared = _shared(listing, claims)
     if shared is None:
         return None
-    releases = _releases(listing, claims)
-    keys = {name: _key(listing, claims[name], releases.get(name, ())) for name in settled if name in claims}
+    keys = {name: _key(listing, name, claims[name]) for name in settled if name in claims}
     settled_keys = {name: key for name, key in keys.items() if key is not None}
     return Memory(shared=shared, empty=empty, claims=claims, settled=settled_keys)
 
@@ -77,11 +92,10 @@ def unsettled(listing: Listing, memory: Memory) -> frozenset[str] | None:
     """The models to plan again; None: all of them, with everything they share."""
     if _shared(listing, memory.claims) != memory.shared:
         return None
-    releases = _releases(listing, memory.claims)
     return frozenset(
         name
         for name, claim in memory.claims.items()
-        if name not in memory.settled or memory.settled[name] != _key(listing, claim, releases.get(name, ()))
+        if name not in memory.settled or memory.settled[name] != _key(listing, name, claim)
     )
 
 
@@ -96,7 +110,6 @@ def part(listing: Listing, memory: Memory, changed: frozenset[str]) -> tuple[fro
     shown = changed | {name for name, claim in memory.claims.items() if not claim.declared}
     if not changed or len(shown) * FEW > len(memory.claims):
         return None
-    releases = _releases(listing, memory.claims)
     kept = {path for name in shown for path in memory.claims[name].files}
     left_out: set[str] = set()
     for name, claim in memory.claims.items():
@@ -104,7 +117,7 @@ def part(listing: Listing, memory: Memory, changed: frozenset[str]) -> tuple[fro
             own = f"models/{name}/"
             left_out.add(claim.declared)
             left_out.update(path for path in claim.files if path.startswith(own) and path not in kept)
-            left_out.update(path for path, _ in releases.get(name, ()))
+            left_out.update(listing.releases.get(name, ()))
     return shown, frozenset(left_out)
 
 
@@ -144,38 +157,25 @@ def _shared(listing: Listing, claims: Mapping[str, Claim]) -> str | None:
     """A digest of everything that no model claims, and of which files there are."""
     claimed = {path for claim in claims.values() for path in claim.files}
     folders = {name for claim in claims.values() for name in claim.records}
+    releases = {path for name in claims for path in listing.releases.get(name, ())}
     said = [listing.refs]
-    for path in sorted(listing.files):
+    for path in listing.paths:
         if path in claimed:
             said.append(path)
-        elif not (_is_release(path) and path.rpartition("/")[2].removesuffix(".yaml") in claims):
-            if "worktree:" in listing.files[path]:
-                return None
+        elif path not in releases:
             said.append(f"{path} {listing.files[path]}")
     said += [f"{name} {listing.records[name]}" for name in sorted(listing.records) if name not in folders]
-    return _digest(said)
+    text = "\0".join(said)
+    return None if f" {CHANGED}" in text else _digest([text])
 
 
-def _releases(listing: Listing, claims: Mapping[str, Claim]) -> dict[str, list[tuple[str, str]]]:
-    """Model -> its release files: path and id."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for path in sorted(path for path in listing.files if _is_release(path)):
-        name = path.rpartition("/")[2].removesuffix(".yaml")
-        if name in claims:
-            found.setdefault(name, []).append((path, listing.files[path]))
-    return found
-
-
-def _is_release(path: str) -> bool:
-    return path.startswith("environments/") and path.count("/") == 2 and path.endswith(".yaml")  # noqa: PLR2004
-
-
-def _key(listing: Listing, claim: Claim, releases: Iterable[tuple[str, str]]) -> str | None:
+def _key(listing: Listing, name: str, claim: Claim) -> str | None:
     """A digest of what the model rests on; None where a file of it is not committed."""
-    said = [f"{path} {listing.files.get(path, '')}" for path in claim.files]
-    said += [f"{path} {blob}" for path, blob in releases]
-    said += [f"{name} {listing.records.get(name, '')}" for name in claim.records]
-    return None if any("worktree:" in item for item in said) else _digest(said)
+    files = listing.files
+    said = [f"{path} {files.get(path, '')}" for path in (*claim.files, *listing.releases.get(name, ()))]
+    said += [f"{folder} {listing.records.get(folder, '')}" for folder in claim.records]
+    text = "\0".join(said)
+    return None if CHANGED in text else _digest([text])
 
 
 def _digest(said: list[str]) -> str:
