@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from stellwerk import __version__
 from stellwerk.app import Workspace
 from stellwerk.errors import StellwerkError
 from stellwerk.model.ports import Clock
@@ -166,3 +167,29 @@ def test_what_concerns_one_model_is_planned_without_the_others(project, tmp_path
     monkeypatch.setattr(quick, "_plan_whole", None)
     EDITS[name](root)
     assert answer(root)
+
+
+def ruined(text):
+    return lambda file: file.write_text(text)
+
+
+DAMAGE = {
+    "truncated": lambda file: file.write_bytes(file.read_bytes()[: len(file.read_bytes()) // 2]),
+    "emptied": ruined(""),
+    "another kind of JSON": ruined("[1, 2]"),
+    "another version": lambda file: file.write_text(file.read_text().replace('"version":"', '"version":"9')),
+    "values of another shape": ruined(f'{{"version": "{__version__}", "blobs": {{"plan": {{"models": 3}}}}}}'),
+    "a folder": lambda file: (file.unlink(), file.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGE))
+def test_a_damaged_cache_costs_time_and_changes_no_answer(project, tmp_path, damage):
+    root = tmp_path / "project"
+    shutil.copytree(project, root, symlinks=True)
+    EDITS["a parameter"](root)
+    right, found = answer(root), findings(root)
+    for file in sorted((root / ".git/stellwerk/cache").glob("*.json")):
+        DAMAGE[damage](file)
+    assert answer(root) == right
+    assert findings(root) == found
