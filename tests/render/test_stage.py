@@ -193,7 +193,7 @@ def test_dvc_reproduces_what_was_rendered_and_is_clean_afterwards(repo, tmp_path
 keys = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.]{0,8}", fullmatch=True) | st.text(max_size=6)
 words = (
     st.text(max_size=20)
-    | st.text(alphabet="ab:'\"\\ #-?[]{},&*!|>%@`", max_size=70)
+    | st.text(alphabet="ab:'\"\\ #-?[]{},&*!|>%@`", max_size=90)
     | st.sampled_from(["1e5", "0o17", "yes"])
 )
 values = st.recursive(

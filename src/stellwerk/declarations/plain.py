@@ -21,6 +21,7 @@ _LINE = re.compile(rf"( *)(- )?(?:({_KEY}):(?: ({_WORD}))?|({_WORD}))\Z", re.ASC
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_/<(")
 _WORDS = frozenset({"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"})
 _DEPTH = 50
+_SHORT = 19  # digits of a whole number that needs no second look
 
 
 class _Unusual(Exception):  # noqa: N818 - nothing failed
@@ -119,4 +120,6 @@ def _scalar(text: str) -> Json:
         raise _Unusual
     if first in _LETTERS and text not in _WORDS:
         return text
+    if len(text) < _SHORT and text.isdigit():
+        return int(text)
     return plain_scalar(text)

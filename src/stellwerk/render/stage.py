@@ -22,8 +22,9 @@ HEADER = "# Rendered by stellwerk from mlops.yaml. Do not edit: change mlops.yam
 SEAL = "# stellwerk: sha256="
 GENERATED = (".gitignore", "dvc.yaml", "params.yaml")
 PLAIN = re.compile(r"(\.\./)*[A-Za-z_][\w./ -]*", re.ASCII)
-SIMPLE_KEY = re.compile(r"[A-Za-z_][\w.]{0,40}", re.ASCII)
-SIMPLE_TEXT = re.compile(r"[ -~]{0,60}", re.ASCII)
+SIMPLE_KEY = re.compile(r"[A-Za-z_][\w.]{0,20}", re.ASCII)
+SIMPLE_TEXT = re.compile(r"[ -~]{0,76}", re.ASCII)
+SIMPLE_DEPTH = 5  # so that no line comes near the width at which lines are folded
 PARAMS = ("model", "data", "train", "privacy")
 
 
@@ -144,12 +145,14 @@ def _quick_dumper() -> Any:
     return Quick
 
 
-def _is_simple(value: Json) -> bool:
+def _is_simple(value: Json, depth: int = 0) -> bool:
     """Whether both dumpers write the same: short keys of plain letters, short printable ASCII text."""
+    if depth > SIMPLE_DEPTH:
+        return False
     if isinstance(value, dict):
-        return all(SIMPLE_KEY.fullmatch(key) and _is_simple(part) for key, part in value.items())
+        return all(SIMPLE_KEY.fullmatch(key) and _is_simple(part, depth + 1) for key, part in value.items())
     if isinstance(value, list):
-        return all(map(_is_simple, value))
+        return all(_is_simple(part, depth + 1) for part in value)
     return not isinstance(value, str) or SIMPLE_TEXT.fullmatch(value) is not None
 
 

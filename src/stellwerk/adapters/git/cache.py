@@ -73,7 +73,9 @@ class BlobCache:
         fresh = beside(self._path(kind))
         try:
             with fresh.open("w", encoding="utf-8") as file:
-                json.dump({"version": __version__, "blobs": blobs}, file, separators=(",", ":"))
+                file.write(
+                    json.dumps({"version": __version__, "blobs": blobs}, separators=(",", ":"))
+                )  # `dump` is slow
             fresh.replace(self._path(kind))
         except BaseException:
             fresh.unlink(missing_ok=True)

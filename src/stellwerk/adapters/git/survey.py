@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stellwerk.adapters.git.read import SUBMODULE, CommitTree, Head, WorkTree, changed_entry
+from stellwerk.adapters.git.read import SUBMODULE, Head, WorkTree, changed_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -115,14 +115,15 @@ def _with_changes(reader: GitReader, known: Survey, status: str) -> Survey | Non
 
 def part_of(
     reader: GitReader, seen: Survey, *, hidden: Collection[str], records: Collection[str] | None
-) -> tuple[WorkTree, CommitTree]:
-    """Work tree and commit without the hidden files, and with the records of these models only (None: all)."""
+) -> tuple[WorkTree, WorkTree]:
+    """What lies here and what is committed, without the hidden files, with the records of these models (None: all).
+
+    Both are read from the files that lie here: of records and of unchanged files they are what is committed.
+    """
     wanted = [f"{REGISTRY}/{name}" for name in records or () if name in seen.records]
     if records is None and seen.records:
         wanted = [f"{REGISTRY}/"]
     listed = _entries(reader, "-r", "-z", str(seen.head.commit), *wanted) if wanted else {}
     shown = {path: entry for path, entry in seen.files.items() if path not in hidden}
     committed = {path: entry for path, entry in seen.committed.items() if path not in hidden}
-    return WorkTree(reader, listed={**shown, **listed}), CommitTree(
-        reader, seen.head.commit, listed={**committed, **listed}
-    )
+    return WorkTree(reader, listed={**shown, **listed}), WorkTree(reader, listed={**committed, **listed})
