@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from hypothesis import settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATE = "2026-01-31T12:00:00+00:00"
+SCRIPTS = sysconfig.get_path("scripts")
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 INHERITED_PREFIXES = ("STELLWERK_TEST_", "COV", "HYPOTHESIS", "PIP_", "PYTEST", "SSL_", "LD_", "REQUESTS_", "UV_")
 
@@ -36,8 +37,22 @@ def pytest_report_header() -> str:
     return f"stellwerk {stellwerk.__version__} from {origin.parent}"
 
 
+@pytest.fixture(scope="session")
+def session_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables by which all runs of a session find the same templates, so that not each pays for its own imports."""
+    from stellwerk.adapters.templates import held
+
+    with held(tmp_path_factory.mktemp("forks")) as variables:
+        yield variables
+
+
 @pytest.fixture(autouse=True)
-def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def isolated_environment(
+    request: pytest.FixtureRequest,
+    session_templates: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """Give the test a home of its own; nothing of the person's git, DVC or CI gets in. Returns the home."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
@@ -68,8 +83,11 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
         "PYTHONDONTWRITEBYTECODE": "1",
     }.items():
         monkeypatch.setenv(name, str(value))
-    scripts = sysconfig.get_path("scripts")  # `dvc` and `stellwerk` are found as in an activated environment
-    monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+    if request.node.get_closest_marker("own_templates") is None:
+        for name, value in session_templates.items():
+            monkeypatch.setenv(name, value)
+    # `dvc` and `stellwerk` are found as in an activated environment.
+    monkeypatch.setenv("PATH", f"{SCRIPTS}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
     (home / ".gitconfig").write_text("[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n")
     time.tzset()
     return home
@@ -83,9 +101,8 @@ def run_stellwerk(
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run the installed command as a process of its own; never raises for an exit code."""
-    command = Path(sysconfig.get_path("scripts")) / "stellwerk"
     return subprocess.run(
-        [command, *args],
+        [Path(SCRIPTS) / "stellwerk", *args],
         cwd=cwd,
         input=stdin,
         env={**os.environ, **(env or {})},

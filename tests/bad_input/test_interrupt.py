@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.own_templates  # what a run started, it must end
+
 SLOW = """\
 import subprocess
 import time

@@ -100,7 +100,7 @@ def test_push_without_a_remote_is_an_error_and_no_work(small, refused):
 
 
 def test_a_package_lost_from_its_remote_is_not_deployed(released, refused):
-    shutil.rmtree(released.root.parent / "repo.storage")
+    shutil.rmtree(released.root.parent / "repo.storage/packages")
     shutil.rmtree(released.root / ".dvc/cache")
     released.edit("mlops.yaml", "bias: 2.0", "bias: 1.0")
     refused(released.repo.stellwerk("reconcile"), 1, "packages")

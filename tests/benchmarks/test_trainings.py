@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.own_templates
 @pytest.mark.skipif(sys.platform != "linux", reason="it counts the processor time of all processes, as Linux tells it")
 def test_each_way_trains_every_model_and_has_its_figures():
     script = Path(__file__).with_name("trainings.py")

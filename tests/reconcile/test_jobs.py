@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 from projects import CODE, DATA, build
 
 from stellwerk.adapters.dvc.worktree import ROOMS
@@ -80,6 +81,7 @@ def test_a_model_goes_its_whole_way_while_another_one_fails(project_from):
     assert (work_trees(project), project.steps(), project.repo.status()) == ([], [], "")
 
 
+@pytest.mark.own_templates
 def test_however_a_run_is_ended_what_is_finished_stays_and_nothing_else_does(project_from):
     """Ctrl-C in a terminal reaches the whole group, a CI service's signal the run alone, a kill tells nobody."""
     code = {"alpha": CODE, "beta": ENDLESS, "gamma": ENDLESS}

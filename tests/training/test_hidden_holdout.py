@@ -18,7 +18,7 @@ from stellwerk.model.declared import Holdout
 from stellwerk.training.masked import masked_paths
 from stellwerk.training.snapshot import read_snapshot
 
-pytestmark = pytest.mark.usefixtures("namespaces")
+pytestmark = [pytest.mark.usefixtures("namespaces"), pytest.mark.own_templates]
 
 SNOOP = """
 import os

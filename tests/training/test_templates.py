@@ -19,7 +19,7 @@ from stellwerk.adapters.templates import TEMPLATES, held
 from stellwerk.errors import TrainingFailed
 from stellwerk.training.jobs import preloaded
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="Linux only"), pytest.mark.own_templates]
 
 
 @pytest.fixture
