@@ -46,7 +46,7 @@ class Planned:
 
 def plan_work_tree(workspace: Workspace) -> Planned | None:
     """The plan of the work tree; None where it must be made from nothing."""
-    seen = survey(workspace.reader, *PROMOTIONS, meanwhile=_load_planning)
+    seen = survey(workspace.reader, *PROMOTIONS)
     if seen is None:
         return None
     listing = _listing(seen)
@@ -119,11 +119,6 @@ def keep_findings(workspace: Workspace, key: str, findings: Iterable[Finding]) -
 
 def _listing(seen: Survey) -> Listing:
     return Listing(files=seen.files, records=seen.records, refs=seen.refs)
-
-
-def _load_planning() -> None:
-    """Import what a plan needs: somebody who asks for one has mostly changed something."""
-    import stellwerk.planning.rules  # noqa: F401
 
 
 def empty_plan(seen: Survey) -> Plan:

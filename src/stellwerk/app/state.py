@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.merged import MergedTree
@@ -15,7 +15,7 @@ from stellwerk.declarations.records import RecordError, decode
 from stellwerk.model.findings import DeclarationsError, Finding, Severity
 from stellwerk.model.records import Release
 from stellwerk.planning.gates import Gates
-from stellwerk.planning.observe import observe
+from stellwerk.planning.observe import Known, observe, unrecorded
 from stellwerk.planning.policy import Route
 from stellwerk.reconcile.world import State
 
@@ -37,6 +37,15 @@ class Loaded:
     findings: tuple[Finding, ...]
 
 
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """What a loader keeps of the state it read last: a run looks again after each step, and little has changed."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    declared: tuple[Declarations, tuple[Finding, ...]] | None = None
+    known: Known = field(default_factory=Known)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loader:
     """Loads states of one repository."""
@@ -45,6 +54,7 @@ class Loader:
     cache: Cache
     clock: Clock
     evidence: bool = True  # whether records come with their checks and metrics
+    kept: _Kept = field(default_factory=_Kept, compare=False, repr=False)
 
     def work_tree(self) -> Loaded:
         """The files as they lie here, with the records that are committed."""
@@ -86,10 +96,13 @@ class Loader:
         return self._load(tree, tree, commit or "", declarations, findings)
 
     def _declared(self, tree: Tree) -> tuple[Declarations, tuple[Finding, ...]]:
-        declarations, findings = load_declarations(tree, cache=self.cache)
-        if declarations is None:
-            raise DeclarationsError(findings, self.sources(tree, findings))
-        return declarations, findings
+        files = unrecorded(tree.blobs())
+        if self.kept.declared is None or files != self.kept.files:
+            declarations, findings = load_declarations(tree, cache=self.cache)
+            if declarations is None:
+                raise DeclarationsError(findings, self.sources(tree, findings))
+            self.kept.files, self.kept.declared = files, (declarations, findings)
+        return self.kept.declared
 
     def _load(
         self, declared: Tree, recorded: Tree, basis: str, declarations: Declarations, findings: tuple[Finding, ...]
@@ -103,6 +116,7 @@ class Loader:
             basis=basis,
             branches=branches,
             evidence=self.evidence,
+            known=self.kept.known,
         )
         authors = self._threshold_authors(declarations, observed, basis)
         if authors:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.plain import read_plain
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POINTERS = "pointers-1"
+CHANGED = "worktree:"  # begins the id of a file that differs from its commit
 GENERATED_KIND = "generated-2"
 GENERATED_TEXT = 64 * 1024  # characters kept of a generated file that somebody edited
 
@@ -55,6 +56,25 @@ class _Registry:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Known:
+    """What was read of earlier states in this process; a run that commits step by step reads one state after another.
+
+    `code` and `metric_code` belong to `files` (path -> id of everything but records and releases); `records` are by
+    kind and id.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
+    metric_code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
+    records: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+
+def unrecorded(blobs: Mapping[str, str]) -> dict[str, str]:
+    """The files that are neither records nor releases."""
+    return {path: blob for path, blob in blobs.items() if not path.startswith("registry/") and not _is_release(path)}
+
+
 def observe(
     project: Project,
     declared: Tree,
@@ -65,17 +85,21 @@ def observe(
     branches: Mapping[tuple[str, str], Release] | None = None,
     threshold_authors: Mapping[str, tuple[str, ...]] | None = None,
     evidence: bool = True,
+    known: Known | None = None,
 ) -> Observed:
     """The state a plan starts from. `declared` holds code, pointers and releases; `recorded` the registry.
 
     Without `evidence` the single checks of passed verdicts and the metrics and packages of versions are left out: a
     plan does not need them, and with a thousand models they are a tenth of its time.
     """
-    registry = _Registry()
-    reader = RecordReader(cache, registry, evidence=evidence)
+    registry, known = _Registry(), known or Known()
+    reader = RecordReader(cache, registry, evidence=evidence, known=known.records)
     _read_registry(recorded, reader)
     releases, places = _read_releases(declared, reader)
-    code, metric_code = _read_code(project, declared, cache)
+    files = unrecorded(declared.blobs())
+    if files != known.files:
+        known.code, known.metric_code = _read_code(project, declared, cache)
+        known.files = files
     return Observed(
         basis=basis,
         pointers=_read_pointers(project, declared, cache, registry),
@@ -83,8 +107,8 @@ def observe(
         releases=releases,
         release_places=places,
         branches=branches or {},
-        code=code,
-        metric_code=metric_code,
+        code=known.code,
+        metric_code=known.metric_code,
         generated=_read_generated(declared, cache),
         threshold_authors=threshold_authors or {},
         tracked=frozenset(item.name for item in project.datasets if item.path in recorded.blobs()),
@@ -97,8 +121,11 @@ def observe(
 class RecordReader:
     """Records of one tree, in bulk and through the cache, which holds what was decoded before."""
 
-    def __init__(self, cache: Cache, registry: _Registry, *, evidence: bool) -> None:
+    def __init__(
+        self, cache: Cache, registry: _Registry, *, evidence: bool, known: dict[tuple[str, str], Any] | None = None
+    ) -> None:
         self.cache = cache
+        self.known = {} if known is None else known
         self.registry = registry
         self.evidence = evidence
 
@@ -106,11 +133,15 @@ class RecordReader:
         """(path, record) of every path that can be read; the others are noted as unreadable."""
         blobs, missing = tree.blobs(), []
         for path, cls in paths.items():
-            stored = self.cache.get(self._kind(cls), blobs[path])
-            if isinstance(stored, dict):
-                yield path, construct(cls, stored)
-            else:
-                missing.append(path)
+            kind, blob = self._kind(cls), blobs[path]
+            record = self.known.get((kind, blob))
+            if record is None:
+                stored = self.cache.get(kind, blob)
+                if not isinstance(stored, dict):
+                    missing.append(path)
+                    continue
+                record = self.known[kind, blob] = construct(cls, stored)
+            yield path, record
         for path, content in tree.read(missing).items():
             cls = paths[path]
             try:
@@ -119,6 +150,8 @@ class RecordReader:
                 self.registry.unreadable.append((path, f"{error.where}: {error.message}"))
             else:
                 self.cache.put(self._kind(cls), blobs[path], encode(record))
+                if not blobs[path].startswith(CHANGED):
+                    self.known[self._kind(cls), blobs[path]] = record
                 yield path, record
 
     def _kind(self, cls: type) -> str:
@@ -254,12 +287,16 @@ def _facts(registry: _Registry) -> dict[str, ModelFacts]:
     }
 
 
+def _is_release(path: str) -> bool:
+    return path.startswith("environments/") and path.endswith(".yaml") and path.count("/") == 2  # noqa: PLR2004
+
+
 def _read_releases(
     tree: Tree, reader: RecordReader
 ) -> tuple[dict[tuple[str, str], Release], dict[tuple[str, str], Place]]:
     names = {}
     for path in tree.blobs():
-        if path.startswith("environments/") and path.endswith(".yaml") and path.count("/") == 2:  # noqa: PLR2004
+        if _is_release(path):
             _, environment, name = path.split("/")
             names[path] = (environment, name.removesuffix(".yaml"))
     releases, places = {}, {}

@@ -6,6 +6,7 @@ tree id stands for everything in it, so a registry of a hundred thousand files i
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from stellwerk.adapters.git.read import SUBMODULE, Head, WorkTree, changed_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from stellwerk.adapters.git.read import GitReader
 
@@ -35,17 +36,16 @@ class Survey:
     refs: str
 
 
-def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[], None] | None = None) -> Survey | None:
+def survey(reader: GitReader, *prefixes: str) -> Survey | None:
     """None where a plain look is not enough: nothing committed, a merge under way, records changed by hand.
 
-    `prefixes` are the refs to list. `meanwhile` is called while git looks at the files, which takes longest.
+    `prefixes` are the refs to list.
     """
-    command = ["git", "-c", "core.quotepath=off", "status", "--porcelain=v2", "--branch", "-z"]
-    options = ["--untracked-files=all", "--ignore-submodules=all", "--no-renames"]
-    environ = {**reader.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    with subprocess.Popen(
-        [*command, *options], cwd=reader.root, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as status:
+    beside = [entry for entry in sorted(os.listdir(reader.root)) if entry not in {".git", REGISTRY}]  # noqa: PTH208
+    # Folders are searched for untracked files; of the registry, which has the most, only what is committed counts.
+    untracked = ["ls-files", "--others", "--exclude-standard", "-z", "--", *beside]
+    tracked = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--ignore-submodules=all"]
+    with _started(reader, *tracked, "--no-renames") as status, _started(reader, *untracked) as others:
         commit = reader.commit_of("HEAD")
         if commit is None:
             return None
@@ -57,12 +57,22 @@ def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[], None] | No
             records=records,
             refs=reader.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes),
         )
-        if meanwhile is not None:
-            meanwhile()
-        changes, _ = status.communicate()
-    if status.returncode:
+        changed, added = (process.communicate()[0].decode("utf-8", "surrogateescape") for process in (status, others))
+    if status.returncode or others.returncode:
         return None
-    return _with_changes(reader, known, changes.decode("utf-8", "surrogateescape"))
+    return _with_changes(reader, known, changed, added.split("\0")[:-1] if beside else [])
+
+
+def _started(reader: GitReader, *arguments: str) -> subprocess.Popen[bytes]:
+    """A git command at work; paths are taken literally."""
+    environ = {**reader.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    return subprocess.Popen(
+        ["git", "--literal-pathspecs", "-c", "core.quotepath=off", *arguments],
+        cwd=reader.root,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _listed(reader: GitReader, commit: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -86,9 +96,9 @@ def _entries(reader: GitReader, *arguments: str) -> dict[str, str]:
     return found
 
 
-def _with_changes(reader: GitReader, known: Survey, status: str) -> Survey | None:
-    """The survey with the branch and the changed files of a `git status`."""
-    branch, files = "", dict(known.files)
+def _with_changes(reader: GitReader, known: Survey, status: str, added: Sequence[str]) -> Survey | None:
+    """The survey with the branch and the changed files of a `git status`, and the added ones."""
+    branch, paths = "", list(added)
     for line in status.split("\0")[:-1]:
         kind = line[0]
         if kind == "#":
@@ -96,15 +106,14 @@ def _with_changes(reader: GitReader, known: Survey, status: str) -> Survey | Non
             if name == "branch.oid" and value != known.head.commit:
                 return None
             branch = value if name == "branch.head" else branch
-            continue
-        if kind == "1":  # 1 XY sub mH mI mW hH hI path
-            path = line.split(" ", 8)[8]
-        elif kind == "?":
-            path = line[2:]
+        elif kind == "1":  # 1 XY sub mH mI mW hH hI path
+            paths.append(line.split(" ", 8)[8])
         else:
             return None
-        if path.startswith(f"{REGISTRY}/"):
-            return None
+    if any(path.startswith(f"{REGISTRY}/") for path in paths):
+        return None
+    files = dict(known.files)
+    for path in paths:
         files.pop(path, None)
         mode, blob = changed_entry(reader.root, path)
         if mode:
