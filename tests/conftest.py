@@ -20,6 +20,21 @@ from hypothesis import settings
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATE = "2026-01-31T12:00:00+00:00"
 SCRIPTS = sysconfig.get_path("scripts")
+INTERPRETER = ("LANG", "LC_", "PYTHON")  # what a process heeds when it starts
+PRELOADED = (
+    "dvc.repo.reproduce",
+    "dvc_data.hashfile.build",
+    "dvc_data.hashfile.transfer",
+    "git",
+    "jsonschema",
+    "pandas",
+    "stellwerk.app.run",
+    "stellwerk.app.session",
+    "stellwerk.app.setup",
+    "stellwerk.cli.reconcile",
+    "stellwerk.reconcile.check",
+    "stellwerk.reconcile.snapshot",
+)
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 INHERITED_PREFIXES = ("STELLWERK_TEST_", "COV", "HYPOTHESIS", "PIP_", "PYTEST", "SSL_", "LD_", "REQUESTS_", "UV_")
 
@@ -101,16 +116,29 @@ def run_stellwerk(
     timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     """Run the installed command as a process of its own; never raises for an exit code."""
+    environ = {**os.environ, **(env or {})}
+    plain = any(name.startswith(INTERPRETER) for name in env or {})
     return subprocess.run(
-        [Path(SCRIPTS) / "stellwerk", *args],
+        [*([] if plain else _forked(environ)), Path(SCRIPTS) / "stellwerk", *args],
         cwd=cwd,
         input=stdin,
-        env={**os.environ, **(env or {})},
+        env=environ,
         capture_output=True,
         encoding="utf-8",
         timeout=timeout,
         check=False,
     )
+
+
+def _forked(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The words before the command by which a template does its work, if the session has one."""
+    from stellwerk.adapters.dvc.trainer import ASK, CALL
+    from stellwerk.adapters.templates import TEMPLATES, start_template
+
+    folder = environ.get(TEMPLATES)
+    if not folder or not start_template("stage", PRELOADED, at=Path(folder), name="cli", env=environ, flags=("-P",)):
+        return ()
+    return (*ASK, folder, "cli", CALL, "1")
 
 
 class Repo:

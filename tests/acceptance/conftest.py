@@ -76,6 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             group = next((name for name in ("bike", "credit") if name in item.nodeid.lower()), "first steps")
             item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(pytest.mark.own_templates)  # real processes, from the first to the last
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

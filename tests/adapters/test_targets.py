@@ -137,6 +137,7 @@ def command(**settings) -> DeployTarget:
     return DeployTarget(target="command", **settings)
 
 
+@pytest.mark.own_templates
 def test_a_command_is_told_everything_by_variables(tmp_path):
     target = command(
         command='env | grep ^STELLWERK_ | grep -v -e CACHE -e TEST | sort > told; cat "$STELLWERK_PACKAGE"/code/demand.py || true'

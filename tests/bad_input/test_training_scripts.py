@@ -68,6 +68,7 @@ def test_code_that_fails_is_recorded_once_and_not_repeated(small, refused, body,
     assert incident(small)["open"] is False
 
 
+@pytest.mark.own_templates
 def test_code_that_hangs_is_ended_with_all_it_started(small, refused):
     body = "import subprocess\nsubprocess.Popen(['sleep', '8642'])\ntime.sleep(8642)"
     text = small.repo.read("mlops.yaml").replace("train: {data: sales}", "train: {data: sales, timeout: 2s}")
@@ -84,6 +85,7 @@ def worktrees(project):
     return len(project.repo.git("worktree", "list").splitlines())
 
 
+@pytest.mark.own_templates
 def test_code_that_forks_leaves_nobody_behind(small, refused):
     body = "import subprocess\nsubprocess.Popen(['setsid', 'sleep', '7531'])\nreturn {'bias': bias}"
     small.repo.gen({"models/demand/demand.py": script(body)}, commit="forks")

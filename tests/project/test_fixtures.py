@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 
 def test_the_home_and_git_configuration_of_the_person_are_out_of_reach(repo, isolated_environment):
     assert os.environ["HOME"] == str(isolated_environment)
@@ -47,6 +49,7 @@ def test_a_clone_sees_what_the_remote_got(repo):
     assert repo.clone().head() == head
 
 
+@pytest.mark.own_templates
 def test_the_installed_command_runs_as_a_process(stellwerk, tmp_path: Path):
     done = stellwerk("--version", cwd=tmp_path)
     assert isinstance(done, subprocess.CompletedProcess)
