@@ -257,7 +257,8 @@ def test_what_a_job_has_finished_is_committed_though_it_is_interrupted(office):
 
     class Interrupting(Ledger):
         def commit(self, changes, message):
-            os.kill(os.getpid(), signal.SIGINT)
+            if not self.texts:  # a second one would not wait
+                os.kill(os.getpid(), signal.SIGINT)
             return super().commit(changes, message)
 
     office.ledger = Interrupting()
