@@ -8,8 +8,8 @@ from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.options import examples
 
 DECLARED = ("mlops", "environment", "release")
-RECORDED = ("version", "profile", "verdict", "approval", "deployment", "incident")
-PRINTED = ("plan", "status", "findings", "checks", "why", "diff", "log", "outcome")
+RECORDED = ("version", "profile", "verdict", "approval", "deployment", "incident", "erasure", "removal")
+PRINTED = ("plan", "status", "findings", "checks", "why", "diff", "log", "outcome", "garbage")
 KINDS = DECLARED + RECORDED + PRINTED
 
 
@@ -20,8 +20,8 @@ def command(console: Console, /, *, kind: str) -> int:
     """Print the JSON Schema of a file or an output.
 
     KIND is what people write (mlops, environment, release), what Stellwerk records (version, profile, verdict,
-    approval, deployment, incident) or what `--format json` prints (plan, status, findings, checks, why, diff, log,
-    outcome).
+    approval, deployment, incident, erasure, removal) or what `--format json` prints (plan, status, findings, checks,
+    why, diff, log, outcome, garbage).
     """
     from stellwerk.declarations.schema import schema_text
 
