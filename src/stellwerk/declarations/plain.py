@@ -45,6 +45,11 @@ def _read(text: str) -> dict[str, Json]:
         if found is None:
             raise _Unusual
         lead, dash, key, value, item = found.groups()
+        if dash is None and value is not None and reading.waiting is None:
+            at, container = reading.open[-1]
+            if at == len(lead) and type(container) is dict and key not in container:  # most lines
+                container[key] = _scalar(value)
+                continue
         reading.take(len(lead), key, value if item is None else item, dash=dash is not None)
     if not reading.root:
         raise _Unusual

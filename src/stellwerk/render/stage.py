@@ -24,7 +24,7 @@ GENERATED = (".gitignore", "dvc.yaml", "params.yaml")
 PLAIN = re.compile(r"(\.\./)*[A-Za-z_][\w./ -]*", re.ASCII)
 SIMPLE_KEY = re.compile(r"[A-Za-z_][\w.]{0,20}", re.ASCII)
 SIMPLE_TEXT = re.compile(r"[ -~]{0,76}", re.ASCII)
-SIMPLE_DEPTH = 5  # so that no line comes near the width at which lines are folded
+SIMPLE_DEPTH = 6  # so that no line comes near the width at which lines are folded
 PARAMS = ("model", "data", "train", "privacy")
 
 
