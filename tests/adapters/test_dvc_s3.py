@@ -148,7 +148,8 @@ def test_a_server_that_forbids_is_an_error_that_speaks_of_rights_and_claims_noth
 
 
 @pytest.mark.slow
-def test_an_unreachable_server_is_an_error_and_claims_nothing(repo, s3, store, tmp_path):
+def test_an_unreachable_server_is_an_error_and_claims_nothing(repo, s3, store, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # botocore waits longer from one to the next
     trained = store.cache_folder(package(tmp_path))
     configure(repo, "remote.storage.endpointurl", "http://127.0.0.1:9")
     configure(repo, "remote.storage.connect_timeout", "1")
