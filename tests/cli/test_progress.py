@@ -172,7 +172,9 @@ def screens(seen):
 
 def test_with_several_jobs_a_terminal_shows_a_line_for_each_and_finished_ones_above():
     shown = list(screens(on_a_terminal("reconcile", "--jobs", "3", program=SEVERAL)))
-    live = [[line.partition("0 s  ")[2] for line in lines] for lines in shown if sum("0 s" in line for line in lines) == 3]
+    live = [
+        [line.partition("0 s  ")[2] for line in lines] for lines in shown if sum("0 s" in line for line in lines) == 3
+    ]
     assert live[-1][:3] == [
         "oak: train a new version",
         "elm: train a new version · epoch 1",
