@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,11 +82,11 @@ class Office:
         first = self.plan()
         journal = Journal(planned=frozenset(step.key for step in first.steps), on_event=self.events.append)
         run = Run(world=Desk(self.ledger, self.ledger), load=self.load, plan=self.plan, journal=journal)
+        before = psutil.Process().children()
         try:
             return journal, work_together(run, self.load(None), first, jobs=jobs)
         finally:
-            with pytest.raises(ChildProcessError):
-                os.waitpid(-1, os.WNOHANG)  # nobody is left behind
+            assert psutil.Process().children() == before, "somebody is left behind"
 
     def heard(self, *kinds: str) -> list[str]:
         return [f"{event.kind} {event.step.key}" for event in self.events if event.kind in kinds]
