@@ -12,6 +12,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stellwerk.model.ids import CHANGED
 from stellwerk.model.observed import CodeFile
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class CodeReader:
         for path, content in self.tree.read(missing).items():
             facts = file_facts(path, content)
             self._facts[path] = facts
-            if not blobs[path].startswith("worktree:"):
+            if not blobs[path].startswith(CHANGED):
                 self.cache.put(KIND, f"{blobs[path]}:{posixpath.splitext(path)[1]}", _to_json(facts))
 
     def facts(self, path: str) -> FileFacts | None:

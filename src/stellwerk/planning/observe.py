@@ -14,6 +14,7 @@ from stellwerk.declarations.plain import read_plain
 from stellwerk.declarations.records import RecordError, construct, decode, encode
 from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import Place
+from stellwerk.model.ids import CHANGED
 from stellwerk.model.observed import CodeFile, GeneratedFile, ModelFacts, Observed, Version
 from stellwerk.model.records import (
     Approval,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POINTERS = "pointers-1"
-CHANGED = "worktree:"  # begins the id of a file that differs from its commit
 GENERATED_KIND = "generated-2"
 GENERATED_TEXT = 64 * 1024  # characters kept of a generated file that somebody edited
 

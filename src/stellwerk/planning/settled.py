@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from stellwerk.model.ids import CHANGED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from stellwerk.model.declared import Json
 
 KIND = "settled-1"
-CHANGED = "worktree:"  # is in the id of a file that differs from its commit
 FEW = 4  # planning a part of the models pays while it is less than one in this many
 # What no rule compares between models and no other model's plan asks for.
 OWN_KEYS = frozenset({"thresholds", "features", "description", "risk", "task", "target", "positive", "checks"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk import __version__
 from stellwerk.adapters.leftovers import beside
+from stellwerk.model.ids import CHANGED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ class BlobCache:
         return value
 
     def put(self, kind: str, blob: str, value: Json) -> None:
-        if blob.startswith("worktree:"):
+        if blob.startswith(CHANGED):
             return  # a changed file has no stable id
         if kind not in self._known:
             self._known[kind] = self._load(kind)

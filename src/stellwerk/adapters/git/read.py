@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.errors import StellwerkError
+from stellwerk.model.ids import CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +25,6 @@ SYMLINK = "120000"
 SUBMODULE = "160000"
 EXECUTABLE = "100755"
 LOCKED = re.compile(r"Unable to create '(?P<file>[^']+\.lock)': File exists")
-CHANGED = "worktree:"  # begins the id of a file that differs from its commit
 
 
 class GitError(StellwerkError):
@@ -138,19 +138,14 @@ def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
 
 
 class CommitTree:
-    """The files of a commit. An unborn branch (`commit` None) has none.
+    """The files of a commit. An unborn branch (`commit` None) has none."""
 
-    `listed`: only these of its files (path -> mode and id, without submodules), known already.
-    """
-
-    def __init__(self, reader: GitReader, commit: str | None, *, listed: Mapping[str, str] | None = None) -> None:
+    def __init__(self, reader: GitReader, commit: str | None) -> None:
         self.reader = reader
         self.commit = commit
         self._blobs: dict[str, str] | None = None
         self._links: frozenset[str] = frozenset()
         self._executable: frozenset[str] = frozenset()
-        if listed is not None:
-            self._blobs, self._links, self._executable = by_mode(listed)
 
     def blobs(self) -> Mapping[str, str]:
         if self._blobs is None:
@@ -184,7 +179,10 @@ class CommitTree:
 
 
 class WorkTree:
-    """The files as they lie in the work tree: tracked ones and those not ignored. `listed`: as of a CommitTree."""
+    """The files as they lie in the work tree: tracked ones and those not ignored.
+
+    `listed`: these files (path -> mode and id, without submodules), known already.
+    """
 
     def __init__(self, reader: GitReader, *, listed: Mapping[str, str] | None = None) -> None:
         self.reader = reader
