@@ -16,7 +16,8 @@ from stellwerk.adapters.dvc.setup import init_dvc
 from stellwerk.adapters.dvc.store import DvcStore
 from stellwerk.model.declared import Command, Dataset, Features, Holdout, Limits, Model, Train
 from stellwerk.render import stage
-from stellwerk.render.stage import GENERATED, edited, ours, render_stage
+from stellwerk.render.seal import edited, ours
+from stellwerk.render.stage import GENERATED, render_stage
 
 SALES = Dataset(name="sales", path="data/sales.csv", key=("style", "day"), time="day")
 DEMAND = Model(

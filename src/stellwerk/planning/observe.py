@@ -28,7 +28,8 @@ from stellwerk.model.records import (
     VersionRecord,
 )
 from stellwerk.planning.code import CodeReader, code_files, match_inputs, metric_files
-from stellwerk.render.stage import GENERATED, edited, ours
+from stellwerk.render.seal import edited, ours
+from stellwerk.render.stage import GENERATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,20 +6,19 @@ DVC knows neither `defaults` nor `include`; it sees the values they lead to, so 
 from __future__ import annotations
 
 import functools
-import hashlib
 import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from stellwerk.render.seal import sealed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stellwerk.model.declared import Dataset, Json, Limits, Model
 
-HEADER = "# Rendered by stellwerk from mlops.yaml. Do not edit: change mlops.yaml and run `stellwerk render`.\n"
-SEAL = "# stellwerk: sha256="
 GENERATED = (".gitignore", "dvc.yaml", "params.yaml")
 PLAIN = re.compile(r"(\.\./)*[A-Za-z_][\w./ -]*", re.ASCII)
 SIMPLE_KEY = re.compile(r"[A-Za-z_][\w.]{0,20}", re.ASCII)
@@ -42,24 +41,6 @@ def render_stage(model: Model, dataset: Dataset, code: tuple[str, ...], limits: 
         f"{folder}/dvc.yaml": sealed(_dump({"stages": {"train": _stage(folder, dataset, files)}})),
         f"{folder}/params.yaml": sealed(_dump(stage_values(model, dataset, tuple(sorted(set(code))), limits))),
     }
-
-
-def sealed(body: str) -> str:
-    """A generated file: our header, the hash of the rest, the rest."""
-    return f"{HEADER}{SEAL}{_digest(body)}\n{body}"
-
-
-def ours(text: str) -> bool:
-    """Whether the text carries our header."""
-    return _unix(text).startswith(HEADER)
-
-
-def edited(text: str) -> bool:
-    """Whether a text with our header was changed after it was rendered. Line ends do not count."""
-    if not ours(text):
-        return False
-    seal, _, body = _unix(text).removeprefix(HEADER).partition("\n")
-    return seal != SEAL + _digest(body)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -154,11 +135,3 @@ def _is_simple(value: Json, depth: int = 0) -> bool:
     if isinstance(value, list):
         return all(_is_simple(part, depth + 1) for part in value)
     return not isinstance(value, str) or SIMPLE_TEXT.fullmatch(value) is not None
-
-
-def _digest(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
-
-
-def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n")
