@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from stellwerk.declarations.decode_environment import decode_checks, decode_environments, seconds
+from stellwerk.declarations.decode_workflows import decode_workflows
 from stellwerk.declarations.moments import parse_duration
 from stellwerk.declarations.values import as_list, as_map, flag, number, opt_number, opt_text, texts, whole
 from stellwerk.model.declared import (
@@ -26,6 +27,7 @@ from stellwerk.model.declared import (
     Project,
     Records,
     Retention,
+    Retrain,
     Source,
     Team,
     Threshold,
@@ -61,7 +63,14 @@ def decode_project(value: Mapping[str, Json], environments: Mapping[str, Json]) 
             min_group=whole(limits.get("min_group"), Limits().min_group),
             retention=_retention(as_map(limits.get("retention"))),
         ),
-        records=Records(ref=opt_text(as_map(value.get("records")).get("ref"))),
+        records=_records(as_map(value.get("records"))),
+        workflows=decode_workflows(value.get("workflows")),
+    )
+
+
+def _records(value: Mapping[str, Json]) -> Records:
+    return Records(
+        ref=opt_text(value.get("ref")), pull_request=flag(value.get("pull_request"), default=Records().pull_request)
     )
 
 
@@ -161,6 +170,7 @@ def _model(name: str, value: Mapping[str, Json], owners: Owners) -> Model:
     return Model(
         name=name,
         train=_train(train) if opt_text(train.get("data")) is not None else None,
+        retrain=_retrain(as_map(value.get("retrain"))),
         source=opt_text(value.get("source")),
         command=_command(value.get("command")),
         inputs=texts(value.get("inputs")),
@@ -191,6 +201,10 @@ def _train(value: Mapping[str, Json]) -> Train:
         timeout=seconds(value.get("timeout"), _TRAIN.timeout),
         holdout=_holdout(value.get("holdout")),
     )
+
+
+def _retrain(value: Mapping[str, Json]) -> Retrain:
+    return Retrain(schedule=opt_text(value.get("schedule")), on=texts(value.get("on")))
 
 
 def _without_nulls(value: Mapping[str, Json]) -> dict[str, Json]:

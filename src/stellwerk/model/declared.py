@@ -113,6 +113,14 @@ class Train:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retrain:
+    """When new data is taken unasked. `schedule` is cron in UTC; `on`: `data` where the CI service is told of it."""
+
+    schedule: str | None = None
+    on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """A model that is not a Python source: shell commands with documented files in and out."""
 
@@ -157,6 +165,7 @@ class CommandCheck:
 class Model:
     name: str
     train: Train | None = None  # None: declared, not trained yet (only owners, say)
+    retrain: Retrain = Retrain()
     source: str | None = None
     command: Command | None = None
     inputs: tuple[str, ...] = ()
@@ -269,6 +278,41 @@ class Records:
     """Where machine-written commits land: the checked-out branch, or a ref of their own."""
 
     ref: str | None = None
+    pull_request: bool = False  # a pull request brings them from the ref to the branch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """How a CI job installs Stellwerk. `method`: release | wheels | checkout (the key `from`)."""
+
+    method: str = "release"
+    requirements: str = ".github/stellwerk.txt"
+    index: str | None = None
+    wheels: str = "wheels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The names of the variable with an app's client id and of the secret with its private key."""
+
+    id: str = "STELLWERK_APP_ID"
+    key: str = "STELLWERK_APP_KEY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflows:
+    """What is rendered for the CI service. `actions`: name -> "<commit> # <version>"; `drift` is cron in UTC."""
+
+    provider: str = "github"  # github | bitbucket
+    branch: str = "main"
+    identity: str = "github-token"  # github-token | github-app
+    app: App = App()
+    author: str | None = None  # "Name <address>"
+    python: str = "3.11"
+    runner: tuple[str, ...] = ("ubuntu-24.04",)
+    install: Install = Install()
+    actions: Mapping[str, str] = field(default_factory=dict)
+    drift: str = "17 4 * * *"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,3 +329,4 @@ class Project:
     environments: tuple[Environment, ...] = ()
     limits: Limits = Limits()
     records: Records = Records()
+    workflows: Workflows | None = None  # None: none are rendered
