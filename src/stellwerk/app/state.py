@@ -107,7 +107,7 @@ class Loader:
     def _load(
         self, declared: Tree, recorded: Tree, basis: str, declarations: Declarations, findings: tuple[Finding, ...]
     ) -> Loaded:
-        project, branches = declarations.project, self._branches(basis)
+        project, branches = declarations.project, self.branches(basis)
         observed = observe(
             project,
             declared,
@@ -118,7 +118,7 @@ class Loader:
             evidence=self.evidence,
             known=self.kept.known,
         )
-        authors = self._threshold_authors(declarations, observed, basis)
+        authors = self.threshold_authors(declarations, observed, basis)
         if authors:
             from dataclasses import replace
 
@@ -151,7 +151,7 @@ class Loader:
         contents = tree.read(sorted({finding.place.path for finding in findings}))
         return {path: content.decode("utf-8", "replace") for path, content in contents.items()}
 
-    def _branches(self, basis: str) -> Mapping[tuple[str, str], Release]:
+    def branches(self, basis: str) -> Mapping[tuple[str, str], Release]:
         """The releases that open promotion branches propose, by (environment, model); in a fresh clone the remote's."""
         refs = self.reader.branches(PROMOTIONS, tracking_ref("*", f"{PROMOTIONS}**"))
         here = {ref: commit for ref, commit in refs.items() if ref.startswith(PROMOTIONS)}
@@ -178,7 +178,7 @@ class Loader:
         before, now = (CommitTree(self.reader, commit).blobs().get(path) for commit in (f"{branch}~1", basis or None))
         return before == now and not (basis and self.reader.ancestor(branch, basis))
 
-    def _threshold_authors(
+    def threshold_authors(
         self, declarations: Declarations, observed: Observed, basis: str
     ) -> dict[str, tuple[str, ...]]:
         """Who wrote the lines of the thresholds, for models that wait for a promotion or deployment under four eyes."""
