@@ -10,7 +10,7 @@ from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Plan, Step
 from stellwerk.planning.candidate import facts_of
 from stellwerk.planning.gates import Case, Gates, time_text
-from stellwerk.planning.rules.classification import covers
+from stellwerk.planning.training_place import covers
 
 if TYPE_CHECKING:
     from pathlib import Path

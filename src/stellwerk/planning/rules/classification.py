@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stellwerk.model.declared import Purpose
 from stellwerk.model.findings import Severity
 from stellwerk.planning.rules.rule import Problem, Rule, RuleInput, declared
+from stellwerk.planning.training_place import covers, first_allowing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Dataset, Environment, Model
 
 REAL_DATA = frozenset({Purpose.REGRESSION, Purpose.PRODUCTION})
-
-
-def covers(environment: Environment, dataset: Dataset) -> bool:
-    """Whether the dataset may be read there. An environment that lists what it allows refuses unclassified data."""
-    return environment.allows is None or dataset.classification in environment.allows
 
 
 def _kind(dataset: Dataset) -> str:
@@ -117,15 +113,14 @@ def _trains_in(given: RuleInput) -> Iterator[Problem]:
 
 
 def _nowhere(given: RuleInput) -> Iterator[Problem]:
-    environments = given.project.environments
-    if not environments or any(environment.allows is None for environment in environments):
+    if not given.project.environments:
         return
     # Where real data are needed on the way, SW304 already says that they are not allowed.
     told = {model.name for model, _, _ in _forbidding(given, real=True)}
     for model, dataset in _trained(given):
-        if model.trains_in is not None or model.name in told:
+        if model.trains_in is not None or model.environments == () or model.name in told:
             continue
-        if not any(covers(environment, dataset) for environment in environments):
+        if first_allowing(given.project, model, dataset) is None:
             yield Problem(
                 place=given.place("models", model.name, "train", "data"),
                 message=f"no environment allows {_kind(dataset)}, so '{model.name}' can be trained nowhere"
