@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json
 
 MAX_BYTES = 1 << 20
-_KEY = r"[A-Za-z_][A-Za-z0-9_./@=-]*"
+CONFLICT = "======="  # a conflict marker, perhaps
+KEY = r"[A-Za-z_][A-Za-z0-9_./@=-]*"
 _WORD = r"[A-Za-z0-9_./<(+](?:[ -~]*[!-~])?|-[0-9.](?:[ -~]*[!-~])?|'[ -&(-~]*'|\[\]|\{\}"
-_LINE = re.compile(rf"( *)(- )?(?:({_KEY}):(?: ({_WORD}))?|({_WORD}))\Z", re.ASCII)
+_LINE = re.compile(rf"( *)(- )?(?:({KEY}):(?: ({_WORD}))?|({_WORD}))\Z", re.ASCII)
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_/<(")
 _WORDS = frozenset({"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"})
 _DEPTH = 50
@@ -30,7 +31,7 @@ class _Unusual(Exception):  # noqa: N818 - nothing failed
 
 def read_plain(data: bytes) -> dict[str, Json] | None:
     """The mapping in a document of that form; None for any other document."""
-    if len(data) > MAX_BYTES or not data.endswith(b"\n") or b"=======" in data:
+    if len(data) > MAX_BYTES or not data.endswith(b"\n") or CONFLICT.encode() in data:
         return None
     try:
         return _read(data.decode("ascii"))

@@ -100,7 +100,9 @@ def _record_builder(cls: type) -> Callable[[Any], Any]:
     hints = get_type_hints(cls)
     named = [field for field in fields(cls) if field.compare]
     builders = {field.name: builder for field in named if (builder := _builder(hints[field.name])) is not None}
-    empties = {field.name: _absent(hints[field.name]) for field in named if _required(field, hints[field.name]) is None}
+    empties = {
+        field.name: absent_value(hints[field.name]) for field in named if _required(field, hints[field.name]) is None
+    }
 
     def build(value: Any) -> Any:
         made = {**empties, **value}
@@ -160,7 +162,7 @@ def _record_decoder(cls: type) -> Decoder:
         for field in fields(cls)
         if field.compare
     }
-    empties = {name: _absent(hints[name]) for name, (_, required) in known.items() if required is None}
+    empties = {name: absent_value(hints[name]) for name, (_, required) in known.items() if required is None}
 
     def decoder(value: Any, where: str) -> Any:
         if not isinstance(value, dict):
@@ -188,17 +190,19 @@ def _required(field: Any, hint: Any) -> bool | None:
     """True: must be there. False: the class has a default. None: absent means empty."""
     if field.default is not MISSING or field.default_factory is not MISSING:
         return False
-    return None if _may_be_empty(hint) else True
+    return None if may_be_empty(hint) else True
 
 
-def _may_be_empty(hint: Any) -> bool:
+def may_be_empty(hint: Any) -> bool:
+    """Whether a field of that type is left out where it holds nothing."""
     origin = get_origin(hint)
     if origin in (types.UnionType, Union):
         return type(None) in get_args(hint)
     return origin is not None and isinstance(origin, type) and issubclass(origin, tuple | Mapping)
 
 
-def _absent(hint: Any) -> Any:
+def absent_value(hint: Any) -> Any:
+    """What a field of that type is where it is left out and has no default."""
     origin = get_origin(hint)
     if origin in (types.UnionType, Union):
         return None

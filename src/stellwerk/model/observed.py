@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from stellwerk.model.findings import Place
@@ -28,6 +28,33 @@ class Version:
     approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
 
 
+class Versions(Mapping[int, Version]):
+    """Versions by number. Their fingerprints are known; the rest of one is made when it is first asked for."""
+
+    __slots__ = ("_made", "_make", "fingerprints")
+
+    def __init__(self, fingerprints: Mapping[int, str], make: Callable[[int], Version]) -> None:
+        self.fingerprints = fingerprints
+        self._make = make
+        self._made: dict[int, Version] = {}
+
+    def __getitem__(self, number: int) -> Version:
+        if number not in self._made:
+            if number not in self.fingerprints:
+                raise KeyError(number)
+            self._made[number] = self._make(number)
+        return self._made[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.fingerprints)
+
+    def __len__(self) -> int:
+        return len(self.fingerprints)
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.fingerprints
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """What the registry knows of one model. Versions by number, deployments by environment."""
@@ -35,6 +62,14 @@ class ModelFacts:
     versions: Mapping[int, Version] = field(default_factory=dict)
     deployments: Mapping[str, Deployment] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
+
+    def born_as(self, fingerprint: str | None) -> tuple[Version, ...]:
+        """The versions with that fingerprint, oldest first."""
+        if isinstance(self.versions, Versions):
+            known = self.versions.fingerprints
+            return tuple(self.versions[number] for number in sorted(known) if known[number] == fingerprint)
+        found = (version for version in self.versions.values() if version.record.fingerprint == fingerprint)
+        return tuple(sorted(found, key=lambda version: version.record.number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

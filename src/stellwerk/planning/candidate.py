@@ -65,11 +65,12 @@ def _released(model: Model, observed: Observed) -> frozenset[int]:
     return found | observed.released.get(model.previously, frozenset()) if model.previously else found
 
 
-def _parent(versions: list[Version], parts: Mapping[str, Json], released: frozenset[int]) -> Version | None:
+def _parent(facts: ModelFacts, parts: Mapping[str, Json], released: frozenset[int]) -> Version | None:
     """What a new version descends from: the newest with other data alone, else what is released, else the newest.
 
     A refused experiment in between is no ancestor: the next retraining of what runs is a retraining.
     """
+    versions = sorted(facts.versions.values(), key=lambda item: item.record.number)
     for version in reversed(versions):
         if only_data_changed(version.record.parts, parts):
             return version
@@ -96,8 +97,7 @@ def find_candidate(model: Model, observed: Observed) -> Candidate:
     code = observed.code.get(model.name, ())
     parts = fingerprint_parts(model, code, pointer.md5 if pointer else "")
     wanted = fingerprint(parts) if pointer else None
-    versions = sorted(facts.versions.values(), key=lambda item: item.record.number)
-    same = [item for item in versions if item.record.fingerprint == wanted]
+    same = facts.born_as(wanted)
     gone = {item.record.number: words for item in same if (words := package_gone(observed, item.record))}
     there = [item for item in same if item.record.number not in gone]
     failures = [
@@ -109,7 +109,7 @@ def find_candidate(model: Model, observed: Observed) -> Candidate:
         parts=parts,
         fingerprint=wanted,
         version=there[-1] if there else None,
-        parent=None if there else _parent(versions, parts, _released(model, observed)),
+        parent=None if there else _parent(facts, parts, _released(model, observed)),
         missing=tuple(file.path for file in code if not file.digest),
         failure=failures[-1] if failures else None,
         lost=(same[-1], gone[same[-1].record.number]) if same and not there else None,

@@ -6,55 +6,28 @@ Everything taken from a blob is cached under the blob's id, so a plan reads what
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.document import load_document
-from stellwerk.declarations.plain import read_plain
-from stellwerk.declarations.records import RecordError, construct, decode, encode
-from stellwerk.declarations.schema import text_shape
 from stellwerk.model.findings import Place
-from stellwerk.model.ids import CHANGED
-from stellwerk.model.observed import CodeFile, GeneratedFile, ModelFacts, Observed, Version
-from stellwerk.model.records import (
-    Approval,
-    Deployment,
-    Erasure,
-    Incident,
-    Pointer,
-    Release,
-    Removal,
-    Verdict,
-    VersionRecord,
-)
+from stellwerk.model.observed import CodeFile, GeneratedFile, Observed
+from stellwerk.model.records import Pointer, Release
 from stellwerk.planning.code import CodeReader, code_files, match_inputs, metric_files
+from stellwerk.planning.registry import read_registry
+from stellwerk.planning.sheets import RecordReader, Sheet
 from stellwerk.render.seal import edited, ours
 from stellwerk.render.stage import GENERATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from stellwerk.model.declared import Json, Model, Project
     from stellwerk.model.ports import Cache, Tree
 
-T = TypeVar("T")
 POINTERS = "pointers-1"
 GENERATED_KIND = "generated-2"
 GENERATED_TEXT = 64 * 1024  # characters kept of a generated file that somebody edited
-
-
-@dataclass(slots=True)
-class _Registry:
-    """What was read so far, by model."""
-
-    versions: dict[str, dict[int, VersionRecord]] = field(default_factory=dict)
-    verdicts: dict[tuple[str, int], dict[str, Verdict]] = field(default_factory=dict)
-    approvals: dict[tuple[str, int, str], list[Approval]] = field(default_factory=dict)
-    deployments: dict[str, dict[str, Deployment]] = field(default_factory=dict)
-    incidents: dict[str, list[Incident]] = field(default_factory=dict)
-    erased: dict[str, Erasure] = field(default_factory=dict)
-    removals: list[Removal] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -68,7 +41,7 @@ class Known:
     files: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
     metric_code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
-    records: dict[tuple[str, str], Any] = field(default_factory=dict)
+    records: dict[tuple[str, str], Sheet[Any]] = field(default_factory=dict)
 
 
 def unrecorded(blobs: Mapping[str, str]) -> dict[str, str]:
@@ -93,199 +66,31 @@ def observe(
     Without `evidence` the single checks of passed verdicts and the metrics and packages of versions are left out: a
     plan does not need them, and with a thousand models they are a tenth of its time.
     """
-    registry, known = _Registry(), known or Known()
-    reader = RecordReader(cache, registry, evidence=evidence, known=known.records)
-    _read_registry(recorded, reader)
-    releases, places = _read_releases(declared, reader)
+    known = known or Known()
+    reader = RecordReader(cache, evidence=evidence, known=known.records)
     files = unrecorded(declared.blobs())
     if files != known.files:
         known.code, known.metric_code = _read_code(project, declared, cache)
         known.files = files
+    generated, pointers = _read_generated(declared, cache), _read_pointers(project, declared, cache, reader.unreadable)
+    registry = read_registry(recorded, reader)  # last of the large ones: another process may be reading them ahead
+    releases, places = _read_releases(declared, reader)
     return Observed(
         basis=basis,
-        pointers=_read_pointers(project, declared, cache, registry),
-        models=_facts(registry),
+        pointers=pointers,
+        models=registry.facts(),
         releases=releases,
         release_places=places,
         branches=branches or {},
         code=known.code,
         metric_code=known.metric_code,
-        generated=_read_generated(declared, cache),
+        generated=generated,
         threshold_authors=threshold_authors or {},
         tracked=frozenset(item.name for item in project.datasets if item.path in recorded.blobs()),
         erased=registry.erased,
         removals=tuple(sorted(registry.removals, key=lambda item: item.name)),
-        unreadable=tuple(sorted(registry.unreadable)),
+        unreadable=tuple(sorted(reader.unreadable)),
     )
-
-
-class RecordReader:
-    """Records of one tree, in bulk and through the cache, which holds what was decoded before."""
-
-    def __init__(
-        self, cache: Cache, registry: _Registry, *, evidence: bool, known: dict[tuple[str, str], Any] | None = None
-    ) -> None:
-        self.cache = cache
-        self.known = {} if known is None else known
-        self.registry = registry
-        self.evidence = evidence
-
-    def read(self, tree: Tree, paths: Mapping[str, type[T]]) -> Iterator[tuple[str, T]]:
-        """(path, record) of every path that can be read; the others are noted as unreadable."""
-        blobs, missing = tree.blobs(), []
-        for path, cls in paths.items():
-            kind, blob = self._kind(cls), blobs[path]
-            record = self.known.get((kind, blob))
-            if record is None:
-                stored = self.cache.get(kind, blob)
-                if not isinstance(stored, dict):
-                    missing.append(path)
-                    continue
-                record = self.known[kind, blob] = construct(cls, stored)
-            yield path, record
-        for path, content in tree.read(missing).items():
-            cls = paths[path]
-            try:
-                record = self._brief(decode(cls, _value(path, content, cls), where=path))
-            except RecordError as error:
-                self.registry.unreadable.append((path, f"{error.where}: {error.message}"))
-            else:
-                self.cache.put(self._kind(cls), blobs[path], encode(record))
-                if not blobs[path].startswith(CHANGED):
-                    self.known[self._kind(cls), blobs[path]] = record
-                yield path, record
-
-    def _kind(self, cls: type) -> str:
-        brief = "" if self.evidence or cls not in {Verdict, VersionRecord} else "-brief"
-        return f"{cls.__name__.lower()}{brief}-1"
-
-    def _brief(self, record: T) -> T:
-        if not self.evidence and isinstance(record, VersionRecord):
-            return replace(record, metrics={}, packages={})
-        if not self.evidence and isinstance(record, Verdict) and record.passed:
-            return replace(record, checks=())
-        return record
-
-
-def _value(path: str, content: bytes, cls: type) -> Json:
-    """The YAML of a record. Releases are written by people: of them, text stays the text they typed."""
-    if cls is not Release:
-        value = read_plain(content)
-        if value is not None:
-            return value
-    shape = text_shape("release") if cls is Release else None
-    document, findings = load_document(path, content, shape=shape)
-    if document is None or findings:
-        raise RecordError(findings[0].message if findings else "it is empty", where=path)
-    return document.value
-
-
-def _read_registry(tree: Tree, reader: RecordReader) -> None:
-    registry = reader.registry
-    paths: dict[str, type[object]] = {}
-    for path in tree.blobs():
-        if path.startswith("registry/") and path.endswith(".yaml"):
-            cls = _class_of(path.split("/"))
-            if cls is None:
-                registry.unreadable.append((path, "a file of this name does not belong in the registry"))
-            else:
-                paths[path] = cls
-    for path, record in reader.read(tree, paths):
-        misplaced = _misplaced(path.split("/"), record)
-        if misplaced:
-            registry.unreadable.append((path, misplaced))
-        else:
-            _take(registry, path.split("/"), record)
-
-
-def _class_of(parts: list[str]) -> type[object] | None:  # noqa: PLR0911 one per kind
-    """What kind of record lies at a path below `registry/`."""
-    match parts:
-        case [_, _, number, "version.yaml"] if number.isdigit():
-            return VersionRecord
-        case [_, _, number, "verdicts", _] if number.isdigit():
-            return Verdict
-        case [_, _, number, "approvals", _, _] if number.isdigit():
-            return Approval
-        case [_, _, "deployments", _]:
-            return Deployment
-        case [_, _, "incidents", _]:
-            return Incident
-        case [_, ".erased", _]:
-            return Erasure
-        case [_, ".removed", _]:
-            return Removal
-        case _:
-            return None
-
-
-def _misplaced(parts: list[str], record: object) -> str:
-    """How a record contradicts the path it lies at, in words: a copied approval is no approval. '' where it does not.
-
-    The model's name is not compared: a renamed model keeps the records it was born with.
-    """
-    name, number = parts[-1].removesuffix(".yaml"), parts[2]
-    match record:
-        case VersionRecord():
-            fits = record.number == int(number)
-        case Verdict():
-            fits = record.version == int(number) and record.environment == name
-        case Approval():
-            fits = record.version == int(number) and record.environment == parts[4] and record.by == name
-        case Deployment():
-            fits = record.environment == name
-        case Incident():
-            fits = record.number == int(name) if name.isdigit() else False
-        case Erasure():
-            fits = record.md5 == name
-        case Removal():
-            fits = record.name == name
-        case _:
-            fits = True
-    return "" if fits else "it was written for another place: version, environment or name differ from its path"
-
-
-def _take(registry: _Registry, parts: list[str], record: object) -> None:
-    model, name = parts[1], parts[-1].removesuffix(".yaml")
-    match record:
-        case VersionRecord():
-            registry.versions.setdefault(model, {})[int(parts[2])] = record
-        case Verdict():
-            registry.verdicts.setdefault((model, int(parts[2])), {})[name] = record
-        case Approval():
-            registry.approvals.setdefault((model, int(parts[2]), parts[4]), []).append(record)
-        case Deployment():
-            registry.deployments.setdefault(model, {})[name] = record
-        case Incident():
-            registry.incidents.setdefault(model, []).append(record)
-        case Erasure():
-            registry.erased[record.md5] = record
-        case Removal():
-            registry.removals.append(record)
-        case _:
-            raise TypeError(type(record))
-
-
-def _facts(registry: _Registry) -> dict[str, ModelFacts]:
-    approvals: dict[tuple[str, int], dict[str, tuple[Approval, ...]]] = {}
-    for (model, number, environment), found in registry.approvals.items():
-        approvals.setdefault((model, number), {})[environment] = tuple(sorted(found, key=lambda item: item.by))
-    names = sorted(set(registry.versions) | set(registry.deployments) | set(registry.incidents))
-    return {
-        name: ModelFacts(
-            versions={
-                number: Version(
-                    record=record,
-                    verdicts=registry.verdicts.get((name, number), {}),
-                    approvals=approvals.get((name, number), {}),
-                )
-                for number, record in sorted(registry.versions.get(name, {}).items())
-            },
-            deployments=registry.deployments.get(name, {}),
-            incidents=tuple(sorted(registry.incidents.get(name, []), key=lambda item: item.number)),
-        )
-        for name in names
-    }
 
 
 def _is_release(path: str) -> bool:
@@ -301,13 +106,13 @@ def _read_releases(
             _, environment, name = path.split("/")
             names[path] = (environment, name.removesuffix(".yaml"))
     releases, places = {}, {}
-    for path, release in reader.read(tree, dict.fromkeys(sorted(names), Release)):
-        releases[names[path]] = release
+    for path, sheet in reader.read(tree, dict.fromkeys(sorted(names), Release)):
+        releases[names[path]] = sheet.record()
         places[names[path]] = Place(path=path)
     return releases, places
 
 
-def _read_pointers(project: Project, tree: Tree, cache: Cache, registry: _Registry) -> dict[str, Pointer]:
+def _read_pointers(project: Project, tree: Tree, cache: Cache, unreadable: list[tuple[str, str]]) -> dict[str, Pointer]:
     blobs = tree.blobs()
     names = {f"{item.path}.dvc": item.name for item in project.datasets if f"{item.path}.dvc" in blobs}
     pointers, missing = {}, []
@@ -321,7 +126,7 @@ def _read_pointers(project: Project, tree: Tree, cache: Cache, registry: _Regist
         document, _ = load_document(path, content)
         out = _single_out(document.value if document else None)
         if out is None:
-            registry.unreadable.append((path, "this is not a DVC pointer to one file with an md5"))
+            unreadable.append((path, "this is not a DVC pointer to one file with an md5"))
             continue
         pointers[names[path]] = _pointer(path, out[0], out[1])
         cache.put(POINTERS, blobs[path], [out[0], out[1]])

@@ -1,0 +1,235 @@
+"""What a record that Stellwerk wrote looks like: one pattern for each class, made from its fields.
+
+A text that fits is sound: `plain` reads it and `records` decodes it without an error, to the very record that is made
+from the fit. That is known without reading it line by line, a hundred times as quick, and of a thousand models' records
+a plan asks a few only. A text that does not fit may be sound all the same; `document` is the judge of it.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from stellwerk.declarations.plain import CONFLICT, KEY, MAX_BYTES, read_plain
+from stellwerk.declarations.records import absent_value, decode, may_be_empty
+
+if TYPE_CHECKING:
+    from stellwerk.model.declared import Json
+
+T = TypeVar("T")
+_DEPTH = 3  # of maps in a free value; deeper ones are left to the reader
+_TEXT = (
+    r"(?!(?:null|Null|NULL|true|True|TRUE|false|False|FALSE)\n)"
+    r"[A-Za-z_/<(][!-9;-~]*(?:(?: (?!\#)|:)[!-9;-~]+)*"  # words
+    r"|'[ -&(-~]*'"
+    r"|[0-9][0-9e]*[a-df][0-9A-Za-z.]*"  # digests: no number has these letters after digits
+    r"|[0-9]+\.[0-9]+\.[0-9][0-9A-Za-z.]*"  # releases: no number has two points
+)
+_NUMBER = r"-?[0-9]{1,18}(?:\.[0-9]{1,25})?(?:e[-+]?[0-9]{1,2})?"
+_FREE = rf"(?:null|true|false|\[\]|\{{\}}|{_NUMBER}|{_TEXT})"
+_SCALARS: dict[Any, tuple[str, Callable[[str], Any]]] = {
+    str: (_TEXT, lambda text: text[1:-1] if text[0] == "'" else text),
+    int: (r"-?[0-9]{1,18}", int),
+    float: (_NUMBER, float),
+    bool: ("true|false", lambda text: text == "true"),
+}
+
+
+class _Formless(Exception):  # noqa: N818 - nothing failed
+    """A class whose records have no such pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One field. `pattern` is that of its lines; `make` takes all groups of a fit, of which `group` is its own."""
+
+    name: str
+    group: int
+    make: Callable[[tuple[str, ...]], Any]
+    absent: Any
+
+
+class Form(Generic[T]):
+    """The pattern of a class."""
+
+    def __init__(self, cls: type[T]) -> None:
+        writer = _Writer()
+        pattern, self._parts = writer.struct(cls, 0)
+        self._cls = cls
+        self._pattern = re.compile(rf"{pattern}\Z", re.ASCII)
+        self._maps = tuple(writer.maps)
+        self._groups = {part.name: part.group for part in self._parts}
+
+    def fit(self, text: str) -> re.Match[str] | None:
+        """The fit of a whole text; None where it may be anything else."""
+        if len(text) > MAX_BYTES or CONFLICT in text:
+            return None
+        found = self._pattern.match(text)
+        if found is None:
+            return None
+        for group, keys in self._maps:
+            block = found[group]
+            if block is not None:
+                names = keys.findall(block)
+                if len(set(names)) != len(names):
+                    return None
+        return found
+
+    def record(self, found: re.Match[str]) -> T:
+        """The record of a fit."""
+        groups: tuple[Any, ...] = (None, *found.groups())
+        return _made(self._cls, self._parts, groups)
+
+    def values(self, found: re.Match[str], names: tuple[str, ...]) -> tuple[Any, ...]:
+        """Some fields of a fit, which must be there."""
+        groups: tuple[Any, ...] = (None, *found.groups())
+        return tuple(part.make(groups) for name in names for part in self._parts if part.name == name)
+
+    def without(self, found: re.Match[str], names: tuple[str, ...]) -> str:
+        """The text of a fit without these fields, which fits as well where they may be empty."""
+        text, kept, at = found.string, [], 0
+        for start, end in sorted(found.span(self._groups[name]) for name in names):
+            if start >= 0:
+                kept.append(text[at:start])
+                at = end
+        return "".join([*kept, text[at:]])
+
+
+def form_of(cls: type[T]) -> Form[T] | None:
+    """The form of a class's records; None where the class has fields that no pattern describes."""
+    return _form_of(cls)  # type: ignore[arg-type]
+
+
+@cache
+def _form_of(cls: type[T]) -> Form[T] | None:
+    try:
+        return Form(cls)
+    except _Formless:
+        return None
+
+
+def _made(cls: type[T], parts: tuple[_Part, ...], groups: tuple[Any, ...]) -> T:
+    return cls(**{part.name: part.absent if groups[part.group] is None else part.make(groups) for part in parts})
+
+
+class _Writer:
+    """Writes patterns and counts their groups. `maps`: the groups of maps, and what finds the keys in one."""
+
+    def __init__(self) -> None:
+        self.groups = 0
+        self.maps: list[tuple[int, re.Pattern[str]]] = []
+
+    def struct(self, cls: type, indent: int) -> tuple[str, tuple[_Part, ...]]:
+        """The lines of a record at that indent, each field in a group."""
+        hints = get_type_hints(cls)
+        lines, parts = [], []
+        for field in fields(cls):
+            if not field.compare:
+                continue
+            hint = _inner(hints[field.name])
+            self.groups += 1
+            group = self.groups
+            pattern, make = self._field(field.name, hint, indent, group)
+            if field.default is MISSING and field.default_factory is MISSING and not may_be_empty(hints[field.name]):
+                absent = None
+            else:
+                pattern = f"(?:{pattern})?"
+                absent = _absent(field, hints[field.name])
+            lines.append(pattern)
+            parts.append(_Part(field.name, group, make, absent))
+        return "".join(lines), tuple(parts)
+
+    def _field(self, name: str, hint: Any, indent: int, group: int) -> tuple[str, Callable[[tuple[str, ...]], Any]]:
+        lead, origin = " " * indent, get_origin(hint)
+        head = f"{lead}{re.escape(name)}:"
+        if hint in _SCALARS:
+            pattern, read = _SCALARS[hint]
+            return f"{head} ({pattern})\n", lambda groups: read(groups[group])
+        if is_dataclass(hint) and isinstance(hint, type):
+            below, parts = self.struct(hint, indent + 2)
+            cls: type = hint
+            return f"({head}\n(?=  {lead}[^ -]){below})", lambda groups: _made(cls, parts, groups)
+        if origin is tuple and get_args(hint)[0] is str:
+            cut = indent + 2
+            unquoted = _SCALARS[str][1]
+            return (
+                f"({head}\n(?:{lead}- (?:{_TEXT})\n)+)",
+                lambda groups: tuple(unquoted(line[cut:]) for line in groups[group].split("\n")[1:-1]),
+            )
+        if indent:
+            raise _Formless(name)
+        below = self._container(hint, group)
+        return f"({head}\n{below})", lambda groups: decode(hint, _value_of(groups[group], name), where="")
+
+    def _container(self, hint: Any, group: int) -> str:
+        """The lines of a list of records, or of a map, that is a field of a whole record."""
+        origin = get_origin(hint)
+        inner = get_args(hint)
+        if origin is tuple:
+            first, *rest = _lines(inner[0], 2)
+            if not first.startswith("  ") or first.endswith("?"):
+                raise _Formless(inner[0])
+            return f"(?:- {first[2:]}{''.join(rest)})+"
+        if origin is None or not issubclass(origin, Mapping):
+            raise _Formless(hint)
+        if get_origin(inner[1]) in (types.UnionType, Union):
+            self.maps.append((group, re.compile(rf"^( +{KEY}):", re.ASCII | re.MULTILINE)))
+            return _free(2, _DEPTH)
+        self.maps.append((group, re.compile(rf"^  ({KEY}):", re.ASCII | re.MULTILINE)))
+        if inner[1] in _SCALARS:
+            return f"(?:  {KEY}: (?:{_SCALARS[inner[1]][0]})\n)+"
+        return f"(?:  {KEY}:\n(?=    [^ -]){''.join(_lines(inner[1], 4))})+"
+
+
+def _lines(cls: Any, indent: int) -> list[str]:
+    """The lines of a record that is one of many, without groups."""
+    if not is_dataclass(cls):
+        raise _Formless(cls)
+    hints = get_type_hints(cls)
+    lead, lines = " " * indent, []
+    for field in fields(cls):
+        hint = _inner(hints[field.name])
+        head = f"{lead}{re.escape(field.name)}:"
+        if hint in _SCALARS:
+            pattern = f"{head} (?:{_SCALARS[hint][0]})\n"
+        else:
+            below = "".join(_lines(hint, indent + 2))
+            pattern = f"{head}\n(?=  {lead}[^ -]){below}"
+        required = field.default is MISSING and field.default_factory is MISSING and not may_be_empty(hints[field.name])
+        lines.append(pattern if required else f"(?:{pattern})?")
+    return lines
+
+
+def _free(indent: int, depth: int) -> str:
+    """The lines of a map of free values: scalars, lists of them, and such maps."""
+    lead = " " * indent
+    below = f"(?:{lead}- {_FREE}\n)+"
+    if depth:
+        below = f"(?:{below}|{_free(indent + 2, depth - 1)})"
+    return f"(?:{lead}{KEY}:(?: {_FREE}\n|\n{below}))+"
+
+
+def _inner(hint: Any) -> Any:
+    """The type of a field that may be None."""
+    if get_origin(hint) in (types.UnionType, Union):
+        options = [option for option in get_args(hint) if option is not type(None)]
+        if len(options) == 1:
+            return options[0]
+    return hint
+
+
+def _absent(field: Any, hint: Any) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory is not MISSING else absent_value(hint)
+
+
+def _value_of(block: str, name: str) -> Json:
+    value = read_plain(block.encode("ascii"))
+    if value is None:
+        raise ValueError(name)
+    return value[name]
