@@ -23,6 +23,7 @@ def test_the_first_environment_on_the_way_that_allows_the_data_trains():
     assert place(model(), "secret") == "regression"
     assert place(model(), None) == "regression"
     assert place(model(environments=("regression", "production")), "public") == "regression"
+    assert place(model(environments=("development",)), "secret") == "regression"
 
 
 def test_the_named_environment_trains():
@@ -31,7 +32,7 @@ def test_the_named_environment_trains():
 
 def test_without_an_environment_that_allows_the_data_there_is_no_place():
     assert place(model(), "public", route=()) is None
-    assert place(model(environments=("development",)), "secret") is None
+    assert place(model(), "secret", route=ROUTE[:2]) is None
     assert training_place(project(), model(train=None)) is None
 
 

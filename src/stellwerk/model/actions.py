@@ -112,6 +112,7 @@ class WaitKind(StrEnum):
     DATA = "data"
     ROUTE = "route"
     EDITED = "edited"
+    RENDER = "render"
     RELEASE = "release"
 
 

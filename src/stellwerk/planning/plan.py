@@ -12,6 +12,7 @@ from stellwerk.planning.drift import difference
 from stellwerk.planning.gates import Gates
 from stellwerk.planning.plan_route import plan_route
 from stellwerk.planning.policy import Route
+from stellwerk.planning.portion import Portion, take_portion, without
 from stellwerk.planning.shard import Shard, take_shard
 from stellwerk.render.stage import GENERATED, render_stage
 
@@ -35,6 +36,7 @@ class Scope:
     retry: bool = False
     force: tuple[str, ...] = ()
     shard: Shard | None = None
+    portion: Portion | None = None
 
 
 def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope) -> Plan:
@@ -76,11 +78,13 @@ def plan_all(
     busy = {getattr(step.action, "model", None) for step in steps} | {wait.model for wait in waits} | timed
     settled = frozenset(model.name for model in project.models if model.name not in busy)
     edited = {f"train:{wait.model}" for wait in waits if wait.kind is WaitKind.EDITED}
-    steps = _without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked} | edited)
+    steps = without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked} | edited)
     plan = _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
     plan = _cap_trainings(project, plan, scope)
     if scope.shard is not None:  # after the cap: many small parts may be many trainings
         plan = take_shard(project, plan, scope.shard)
+    if scope.portion is not None:
+        plan = take_portion(project, plan, scope.portion)
     return plan, settled
 
 
@@ -241,7 +245,7 @@ def _cap_trainings(project: Project, plan: Plan, scope: Scope) -> Plan:
         reason=f"{len(trainings)} trainings in one plan{estimate}; limits.trainings is {project.limits.trainings}",
         unblock=f"if that is meant: stellwerk reconcile --confirm-trainings {len(trainings)}",
     )
-    steps = _without(list(plan.steps), {step.key for step in trainings})
+    steps = without(list(plan.steps), {step.key for step in trainings})
     return Plan(basis=plan.basis, steps=tuple(steps), waits=(*plan.waits, wait))
 
 
@@ -265,13 +269,4 @@ def _scoped(project: Project, plan: Plan, scope: Scope) -> Plan:
         if (scope.model is None or wait.model in (None, scope.model))
         and (scope.environment is None or wait.environment in (None, scope.environment))
     )
-    return Plan(basis=plan.basis, steps=tuple(_without(list(plan.steps), dropped)), waits=waits)
-
-
-def _without(steps: list[Step], dropped: set[str]) -> list[Step]:
-    """The steps that remain when some are dropped, with everything that needs them."""
-    gone = set(dropped)
-    for step in steps:
-        if gone.intersection(step.needs):
-            gone.add(step.key)
-    return [step for step in steps if step.key not in gone]
+    return Plan(basis=plan.basis, steps=tuple(without(list(plan.steps), dropped)), waits=waits)

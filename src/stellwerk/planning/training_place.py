@@ -16,8 +16,8 @@ def covers(environment: Environment, dataset: Dataset) -> bool:
 def training_place(project: Project, model: Model) -> Environment | None:
     """The environment whose runner, secrets and data remote a training of the model gets.
 
-    `trains_in`, else the first on the model's route that allows its training data. None where the model is not
-    trained, no environment is declared, or none allows the data: then a training has no rights but the repository's.
+    `trains_in`, else the first that allows its training data, those on its route before others. None where the model
+    is not trained, no environment is declared, or none allows the data.
     """
     if model.train is None:
         return None
@@ -42,11 +42,11 @@ def training_places(project: Project) -> dict[str, Environment | None]:
 
 
 def first_allowing(project: Project, model: Model, dataset: Dataset) -> Environment | None:
-    """The first environment on the model's route that allows the dataset."""
+    """The first environment on the model's route that allows the dataset; where none does, the first at all."""
     for item in project.environments:
         if (model.environments is None or item.name in model.environments) and covers(item, dataset):
             return item
-    return None
+    return data_place(project, dataset)
 
 
 def data_place(project: Project, dataset: Dataset) -> Environment | None:

@@ -118,7 +118,7 @@ def _nowhere(given: RuleInput) -> Iterator[Problem]:
     # Where real data are needed on the way, SW304 already says that they are not allowed.
     told = {model.name for model, _, _ in _forbidding(given, real=True)}
     for model, dataset in _trained(given):
-        if model.trains_in is not None or model.environments == () or model.name in told:
+        if model.trains_in is not None or model.name in told:
             continue
         if first_allowing(given.project, model, dataset) is None:
             yield Problem(
