@@ -105,7 +105,7 @@ def _groups(threshold: Threshold, frame: pd.DataFrame, min_group: int) -> Iterat
     import numpy as np
 
     yield _Group(mask=np.ones(len(frame), dtype=bool))
-    name = _name(threshold)
+    name = metric_name(threshold)
     for column in threshold.slices:
         if column not in frame.columns:
             yield CheckResult(name=name, passed=False, slice=column, detail=f"the data has no column {column}")
@@ -132,7 +132,7 @@ class _Bench:
 
     def judge(self, group: _Group) -> Iterator[CheckResult]:
         threshold = self.threshold
-        result = CheckResult(name=_name(threshold), passed=False, slice=group.label)
+        result = CheckResult(name=metric_name(threshold), passed=False, slice=group.label)
         if group.rows < threshold.min_rows:
             words = f"{group.rows} rows, at least {threshold.min_rows} are needed to judge"
             if self.excluded:
@@ -181,8 +181,8 @@ class _Bench:
 
     def _against_limit(self, result: CheckResult, limit: float, *, upper: bool) -> CheckResult:
         measured = result.measured
-        judged = _judged_value(self.threshold, measured, upper=upper) if measured else None
-        result = replace(result, limit=self._limit_words(limit, upper=upper))
+        judged = judged_value(self.threshold, measured, upper=upper) if measured else None
+        result = replace(result, limit=limit_words(self.threshold, limit, upper=upper))
         if judged is None:
             return replace(result, detail="the interval cannot be computed, so its bound is not proven")
         return replace(
@@ -193,7 +193,9 @@ class _Bench:
         self, result: CheckResult, reading: _Reading, allowed: Worsening, group: _Group
     ) -> CheckResult:
         share = f"{allowed.value * 100:g} %" if allowed.relative else _number(allowed.value)
-        result = replace(result, limit=f"{result.name} worsens by at most {share}{self._judged_words(upper=True)}")
+        result = replace(
+            result, limit=f"{result.name} worsens by at most {share}{_judged_words(self.threshold, upper=True)}"
+        )
         higher_is_better = _higher_is_better(self.threshold)
         if higher_is_better is None:
             return replace(result, detail="neither direction is better, so nothing can worsen: use max or min")
@@ -241,27 +243,30 @@ class _Bench:
         )
         return None if bounds is None else max(bounds[1], estimate(excess, group.rows))
 
-    def _limit_words(self, limit: float, *, upper: bool) -> str:
-        shown = _name(self.threshold)
-        if _is_signed(shown):
-            shown = f"|{shown}|"
-        return f"{shown} {'<=' if upper else '>='} {_number(limit)}{self._judged_words(upper=upper)}"
-
-    def _judged_words(self, *, upper: bool) -> str:
-        if self.threshold.judge != "bound":
-            return ""
-        return f" ({'upper' if upper else 'lower'} bound, {self.threshold.confidence * 100:g} %)"
-
     def _limits(self) -> str | None:
         limits = [
-            self._limit_words(limit, upper=upper)
+            limit_words(self.threshold, limit, upper=upper)
             for limit, upper in ((self.threshold.max, True), (self.threshold.min, False))
             if limit is not None
         ]
         return " and ".join(limits) or None
 
 
-def _judged_value(threshold: Threshold, measured: Measurement, *, upper: bool) -> float | None:
+def limit_words(threshold: Threshold, limit: float, *, upper: bool) -> str:
+    """`wape <= 0.2 (upper bound, 95 %)`: a limit as verdicts record it."""
+    shown = metric_name(threshold)
+    if _is_signed(shown):
+        shown = f"|{shown}|"
+    return f"{shown} {'<=' if upper else '>='} {_number(limit)}{_judged_words(threshold, upper=upper)}"
+
+
+def _judged_words(threshold: Threshold, *, upper: bool) -> str:
+    if threshold.judge != "bound":
+        return ""
+    return f" ({'upper' if upper else 'lower'} bound, {threshold.confidence * 100:g} %)"
+
+
+def judged_value(threshold: Threshold, measured: Measurement, *, upper: bool) -> float | None:
     """What is held against the limit: the estimate, or the bound on the limit's side (None: there is no interval)."""
     if measured.value is None:
         return None
@@ -295,7 +300,8 @@ def _higher_is_better(threshold: Threshold) -> bool | None:
     return threshold.max is None
 
 
-def _name(threshold: Threshold) -> str:
+def metric_name(threshold: Threshold) -> str:
+    """The name under which results record the threshold's metric: never an alias."""
     return catalogue.get(threshold.metric).name if catalogue.known(threshold.metric) else threshold.metric
 
 
