@@ -129,6 +129,8 @@ def empty_plan(seen: Survey) -> Plan:
 
 
 def _plan_whole(workspace: Workspace, seen: Survey, listing: Listing) -> Planned | None:
+    from stellwerk.model.actions import Render, WaitKind
+
     loader = workspace.brief
     loaded = loader.surveyed(seen, hidden=(), records=None)
     if loaded is None:
@@ -136,7 +138,10 @@ def _plan_whole(workspace: Workspace, seen: Survey, listing: Listing) -> Planned
     loader.refuse_mistakes(loaded)
     plan, settled = workspace.plan_and_settled(loaded.state)
     empty = not plan.steps and not plan.waits
-    _keep(workspace, remember(listing, _claims(loaded), settled, empty=empty))
+    pending = any(isinstance(step.action, Render) and step.action.model is None for step in plan.steps)
+    pending = pending or any(wait.kind is WaitKind.EDITED and wait.model is None for wait in plan.waits)
+    if not pending:  # the files of CI rest on all models: a plan of some of them says nothing about those
+        _keep(workspace, remember(listing, _claims(loaded), settled, empty=empty))
     return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
 
 
@@ -166,7 +171,7 @@ def _plan_part(
     claims = _claims(loaded)
     if claims.keys() != shown or any(_reaches_out(memory.claims[name], claims[name]) for name in shown):
         return None
-    plan, settled = workspace.plan_and_settled(loaded.state)
+    plan, settled = workspace.plan_and_settled(loaded.state, few=True)
     if not concerns_models_only(plan):
         return None
     others = memory.settled.keys() - shown

@@ -30,7 +30,9 @@ def render_files(workspace: Workspace, *, check: bool, force: tuple[str, ...], d
     loaded = workspace.loader.work_tree()
     workspace.loader.refuse_mistakes(loaded)
     state = loaded.state
-    known = {path for path, file in state.observed.generated.items() if file.state != "foreign"}
+    lying = {**state.observed.generated, **state.observed.forge_files}
+    known = {path for path, file in lying.items() if file.state != "foreign"}
+    known |= set(state.observed.forge_files) if state.project.workflows else set()
     known |= {f"models/{model.name}/{name}" for model in state.project.models if model.train for name in GENERATED}
     forced = tuple(_known(name, known, directory, workspace.root) for name in force)
     plan = workspace.plan_of(state, Scope(force=forced))

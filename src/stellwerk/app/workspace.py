@@ -159,11 +159,14 @@ class Workspace:
             state.environment(scope.environment)
         return make_plan(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=scope)
 
-    def plan_and_settled(self, state: State) -> tuple[Plan, frozenset[str]]:
-        """The plan of a state, and the models that nothing is done for and nothing waits for."""
+    def plan_and_settled(self, state: State, *, few: bool = False) -> tuple[Plan, frozenset[str]]:
+        """The plan of a state, and the models that nothing is done for and nothing waits for.
+
+        `few`: the state shows not all models.
+        """
         from stellwerk.planning.plan import Scope, plan_all
 
-        return plan_all(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=Scope())
+        return plan_all(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=Scope(few=few))
 
     def _observe(self, at: str | None = None, loader: Loader | None = None) -> Loaded:
         chosen = loader or self.loader

@@ -97,7 +97,7 @@ class Observed:
     """The state of one tree. `basis` is the commit it was read at ('' on an unborn branch).
 
     `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
-    `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there.
+    `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there, `forge_files` that of workflows and the like.
     `threshold_authors` maps a model to the git authors of its threshold lines, where four eyes are asked. `erased` maps
     DVC's name of a content to the decision to delete it.
     """
@@ -111,6 +111,7 @@ class Observed:
     code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
     metric_code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
     generated: Mapping[str, GeneratedFile] = field(default_factory=dict)
+    forge_files: Mapping[str, GeneratedFile] = field(default_factory=dict)
     threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tracked: frozenset[str] = frozenset()  # datasets whose own file git versions
     erased: Mapping[str, Erasure] = field(default_factory=dict)

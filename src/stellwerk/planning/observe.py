@@ -5,19 +5,17 @@ Everything taken from a blob is cached under the blob's id, so a plan reads what
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.document import load_document
 from stellwerk.model.findings import Place
-from stellwerk.model.observed import CodeFile, GeneratedFile, Observed
+from stellwerk.model.observed import CodeFile, Observed
 from stellwerk.model.records import Pointer, Release
 from stellwerk.planning.code import CodeReader, code_files, match_inputs, metric_files
+from stellwerk.planning.generated import FORGE_FILES, read_generated
 from stellwerk.planning.registry import read_registry
 from stellwerk.planning.sheets import RecordReader, Sheet
-from stellwerk.render.seal import edited, ours
-from stellwerk.render.stage import GENERATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Cache, Tree
 
 POINTERS = "pointers-1"
-GENERATED_KIND = "generated-2"
-GENERATED_TEXT = 64 * 1024  # characters kept of a generated file that somebody edited
 
 
 @dataclass(slots=True)
@@ -72,7 +68,7 @@ def observe(
     if files != known.files:
         known.code, known.metric_code = _read_code(project, declared, cache)
         known.files = files
-    generated, pointers = _read_generated(declared, cache), _read_pointers(project, declared, cache, reader.unreadable)
+    generated, pointers = read_generated(declared, cache), _read_pointers(project, declared, cache, reader.unreadable)
     registry = read_registry(recorded, reader)  # last of the large ones: another process may be reading them ahead
     releases, places = _read_releases(declared, reader)
     return Observed(
@@ -84,7 +80,8 @@ def observe(
         branches=branches or {},
         code=known.code,
         metric_code=known.metric_code,
-        generated=generated,
+        generated={path: file for path, file in generated.items() if path not in FORGE_FILES},
+        forge_files={path: generated[path] for path in FORGE_FILES if path in generated},
         threshold_authors=threshold_authors or {},
         tracked=frozenset(item.name for item in project.datasets if item.path in recorded.blobs()),
         erased=registry.erased,
@@ -166,24 +163,3 @@ def _read_code(
 
 def _has_custom(model: Model) -> bool:
     return any(":" in threshold.metric for threshold in model.thresholds)
-
-
-def _read_generated(tree: Tree, cache: Cache) -> dict[str, GeneratedFile]:
-    """The files where rendered ones belong, those of models that are no longer declared included."""
-    blobs, found, missing = tree.blobs(), {}, []
-    names = tuple(f"/{name}" for name in GENERATED)
-    for path in sorted(blobs):
-        if not (path.startswith("models/") and path.endswith(names) and path.count("/") == 2):  # noqa: PLR2004
-            continue
-        stored = cache.get(GENERATED_KIND, blobs[path])
-        if isinstance(stored, list):
-            found[path] = GeneratedFile(sha256=str(stored[0]), state=str(stored[1]), text=str(stored[2]))
-        else:
-            missing.append(path)
-    for path, content in tree.read(missing).items():
-        text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-        state = ("edited" if edited(text) else "ours") if ours(text) else "foreign"
-        digest, kept = hashlib.sha256(text.encode()).hexdigest(), "" if state == "ours" else text[:GENERATED_TEXT]
-        found[path] = GeneratedFile(sha256=digest, state=state, text=kept)
-        cache.put(GENERATED_KIND, blobs[path], [digest, state, kept])
-    return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stellwerk.model.actions import Plan, Render, Retire, Snapshot, Step, Train, Wait, WaitKind
 from stellwerk.planning.candidate import find_candidate
 from stellwerk.planning.drift import difference
+from stellwerk.planning.forge_files import plan_forge_files
 from stellwerk.planning.gates import Gates
 from stellwerk.planning.plan_route import plan_route
 from stellwerk.planning.policy import Route
@@ -37,6 +38,7 @@ class Scope:
     force: tuple[str, ...] = ()
     shard: Shard | None = None
     portion: Portion | None = None
+    few: bool = False  # not all models are shown, so nothing is said of what all of them decide
 
 
 def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope) -> Plan:
@@ -62,6 +64,9 @@ def plan_all(
         else:
             steps.append(Step(action=Snapshot(dataset=name), reason="it has no snapshot yet", key=f"snapshot:{name}"))
     steps = [*retired, *_after(retired, steps)]
+    if not scope.few:
+        forge, asked = plan_forge_files(project, observed, cache=cache, force=scope.force)
+        steps, waits = [*forge, *steps], [*asked, *waits]
     waits += held
     timed = set()
     for model in project.models:
@@ -94,7 +99,9 @@ def concerns_models_only(plan: Plan) -> bool:
         action = step.action
         if isinstance(action, Snapshot | Retire):
             return False
-        if isinstance(action, Render) and (action.text is None or action.rename_from is not None):
+        if isinstance(action, Render) and (
+            action.model is None or action.text is None or action.rename_from is not None
+        ):
             return False
     return all(wait.model is not None for wait in plan.waits)
 

@@ -19,7 +19,7 @@ def render(world: World, tree: Tree, steps: list[Step]) -> Done:
     names = set()
     for step in steps:
         if isinstance(step.action, Render):
-            names.add(step.action.model or "")
+            names.add(step.action.model or "CI")
             changes |= render_changes(step.action, tree)
     models = ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
     count = f"{len(changes)} file" + ("s" if len(changes) != 1 else "")
