@@ -36,11 +36,11 @@ class PinnedAction:
 
 
 _PINNED: Final = (
-    # sigstore/sigstore-python, psf/requests, swisstxt/ast-gh-actions
+    # numpy/numpy, sigstore/sigstore-python, aquasecurity/setup-trivy
     PinnedAction(name="actions/checkout", version="v5.0.0", commit="08c6903cd8c0fde910a37f88322edcfb5dd907a8"),
-    # pallets/flask, sigstore/sigstore-python
+    # numpy/numpy, pallets/flask, sigstore/sigstore-python
     PinnedAction(name="actions/setup-python", version="v6.0.0", commit="e797f83bcb11b83ae66e0230d6156d7c80228e7c"),
-    # pallets/flask, aquasecurity/setup-trivy
+    # numpy/numpy, pallets/flask
     PinnedAction(name="actions/cache", version="v4.3.0", commit="0057852bfaa89a56745cba8c7296529d2fc39830"),
     # astral-sh/ruff, sigstore/sigstore-python
     PinnedAction(name="actions/upload-artifact", version="v4.6.2", commit="ea165f8d65b6e75b540449e92b4886f43607fa02"),
