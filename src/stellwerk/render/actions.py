@@ -46,7 +46,7 @@ _PINNED: Final = (
     PinnedAction(name="actions/upload-artifact", version="v4.6.2", commit="ea165f8d65b6e75b540449e92b4886f43607fa02"),
     # psf/requests, sigstore/sigstore-python
     PinnedAction(name="actions/download-artifact", version="v5.0.0", commit="634f93cb2916e3fdff6788551b99b062d0335ce0"),
-    # mfranzke/dependabot-review-action, swisstxt/ast-gh-actions
+    # mfranzke/dependabot-review-action, smykla-skalski/smyklot, swisstxt/ast-gh-actions
     PinnedAction(
         name="actions/create-github-app-token", version="v2.1.4", commit="67018539274d69449ef7c02e8e71183d1719ab42"
     ),
