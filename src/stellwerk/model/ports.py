@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from stellwerk.model.clock import Clock as Clock  # noqa: PLC0414  a port like the others
 from stellwerk.model.declared import DeployTarget, Json
-from stellwerk.model.records import HoldoutRecord, Pointer, Release
+from stellwerk.model.records import HoldoutRecord, Pointer
 
 
 class Tree(Protocol):
@@ -118,8 +118,52 @@ class DeployRequest:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-class Forge(Protocol):
-    """A code-hosting service. `none` prints what it would have asked for."""
+FORGE_TITLE = 256  # characters, GitHub's limit
+FORGE_BODY = 64_512  # characters: GitHub's 65,536, less what a marker may take
 
-    def propose(self, *, branch: str, title: str, body: str, release: Release) -> str:
-        """Open or update the pull request of that branch; returns its address, or words that say there is none."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """A pull request, an issue or a comment, as it is on the forge after the call that returns it."""
+
+    number: int | None  # a comment's is that of what it stands under; None: there is no forge
+    url: str  # or words that say there is none
+    change: Literal["opened", "updated", "unchanged", "closed", "reopened", "skipped"]
+    note: str = ""  # why it was skipped, and what could not be done
+    merged: bool = False  # the pull request is merged now
+
+
+class Forge(Protocol):
+    """A code-hosting service. `none` prints what it would have asked for.
+
+    Every call may be repeated: what is already so is left alone, without a request that writes. A `marker` is any text
+    that names what the thing is about; the forge keeps it where people do not see it. Texts arrive ready: no title over
+    FORGE_TITLE, no body over FORGE_BODY, mentions made harmless. `adapters.forge.ForgeError` says what the forge
+    refuses, its subclass ForgeDown that it could not be asked.
+    """
+
+    def pull_request(
+        self, *, branch: str, base: str, title: str, body: str, merge: bool = False, labels: tuple[str, ...] = ()
+    ) -> Thing:
+        """Open or update the pull request of that head branch; `merge`: have it merged once its checks are green.
+
+        "skipped": the branch is gone or holds nothing new, or a person closed the pull request of this very title. What
+        a person edits in it stays until the texts given here change. Why it was not merged is in the note.
+        """
+
+    def comment(self, *, number: int, marker: str, body: str) -> Thing:
+        """Keep one comment of ours with that marker under a pull request or an issue."""
+
+    def issue(
+        self, *, marker: str, title: str, body: str, labels: tuple[str, ...] = (), assignees: tuple[str, ...] = ()
+    ) -> Thing:
+        """Keep one issue with that marker. Who cannot be assigned is left out and named in the note.
+
+        "skipped": a person closed it, and title and body are what they were then; anything new reopens it.
+        """
+
+    def close_issue(self, *, marker: str, comment: str) -> Thing | None:
+        """Close the open issue with that marker, saying why; None: there is none open."""
+
+    def issues(self, *, marker_prefix: str = "") -> tuple[str, ...]:
+        """The markers of the open issues, sorted, so that what is over can be closed."""
