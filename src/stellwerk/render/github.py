@@ -183,7 +183,7 @@ def _job(job: Job, workflows: Workflows) -> dict[str, object]:
         "needs": job.needs,
         "condition": _condition(job),
         "permissions": _permissions(job, app=app),
-        "calls": f"./.github/workflows/{job.calls}.yml" if job.calls else None,
+        "calls": f"$/.github/workflows/{job.calls}.yml" if job.calls else None,
         "secrets": secrets,
         "runner": _runner(job, workflows),
         "environment": text_value(job.environment) if job.environment else None,
