@@ -117,13 +117,13 @@ def refuse_uncommitted(workspace: Workspace, loaded: Loaded) -> None:
         )
 
 
-def probe(state: State, root: Path) -> dict[tuple[str, str], str]:
-    """What the targets say they run, by (environment, model)."""
+def probe(state: State, root: Path, only: str | None = None) -> dict[tuple[str, str], str]:
+    """What the targets say they run, by (environment, model); `only`: those of that environment."""
     seen = {}
     for (environment_name, name), release in sorted(state.observed.releases.items()):
         environments = {item.name: item for item in state.project.environments}
         environment = environments.get(environment_name)
-        if environment is None or environment.deploy is None:
+        if environment is None or environment.deploy is None or only not in (None, environment_name):
             continue
         request = DeployRequest(
             model=name,

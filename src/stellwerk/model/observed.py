@@ -97,9 +97,8 @@ class Observed:
     """The state of one tree. `basis` is the commit it was read at ('' on an unborn branch).
 
     `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
-    `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there, `forge_files` that of workflows and the like.
-    `threshold_authors` maps a model to the git authors of its threshold lines, where four eyes are asked. `erased` maps
-    DVC's name of a content to the decision to delete it.
+    `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there, `forge_files`
+    that of workflows and the like.
     """
 
     basis: str = ""

@@ -88,21 +88,29 @@ def needed(state: State, model: Model, version: Version, environments: Iterable[
     return (package, data)
 
 
-def in_use(state: State) -> tuple[Needed, ...]:
-    """What the versions need that are released, run, or are declared now; each content of a version once."""
+def in_use(state: State, only: str | None = None) -> tuple[Needed, ...]:
+    """What the versions need that are released, run, or are declared now; each content of a version once.
+
+    `only`: what is released or runs in that environment.
+    """
     found: dict[tuple[str, int, str], Needed] = {}
     for model in state.project.models:
         facts, route = state.facts(model), state.gates.route.of(model)
         numbers = {
             release.version
             for environment in route
-            if (release := state.release(environment.name, model.name)) is not None
+            if only in (None, environment.name) and (release := state.release(environment.name, model.name)) is not None
         }
-        numbers |= {deployment.version for deployment in facts.deployments.values() if deployment.version is not None}
-        candidate = find_candidate(model, state.observed).number if model.train else None
+        numbers |= {
+            deployment.version
+            for where, deployment in facts.deployments.items()
+            if deployment.version is not None and only in (None, where)
+        }
+        candidate = find_candidate(model, state.observed).number if model.train and only is None else None
         for number in sorted(numbers | ({candidate} if candidate is not None else set())):
             if number in facts.versions:
-                items = needed(state, model, facts.versions[number], route)
+                there = route if only is None else [item for item in route if item.name == only]
+                items = needed(state, model, facts.versions[number], there)
                 found |= {(item.model, item.number, item.kind): item for item in items}
     return tuple(found.values())
 
@@ -124,10 +132,10 @@ def gone_on_purpose(state: State) -> tuple[Absence, ...]:
     return tuple(found)
 
 
-def absences(state: State, store: DataStore) -> tuple[Absence, ...]:
-    """Of what is in use, what the remotes lack, and what a remote would not tell."""
+def absences(state: State, store: DataStore, only: str | None = None) -> tuple[Absence, ...]:
+    """Of what is in use (in that environment), what the remotes lack, and what a remote would not tell."""
     known = {(item.model, item.version, item.kind) for item in gone_on_purpose(state)}
-    items = [item for item in in_use(state) if (item.model, item.number, item.kind) not in known]
+    items = [item for item in in_use(state, only) if (item.model, item.number, item.kind) not in known]
     lacking, silent = absent(store, items)
     unknown = [item for item in items if item.remote in silent]
     return (
