@@ -9,7 +9,7 @@ from stellwerk.cli.options import examples
 
 DECLARED = ("mlops", "environment", "release")
 RECORDED = ("version", "profile", "verdict", "approval", "deployment", "incident", "erasure", "removal")
-PRINTED = ("plan", "status", "findings", "checks", "why", "diff", "log", "outcome", "garbage")
+PRINTED = ("plan", "status", "findings", "checks", "why", "diff", "log", "outcome", "jobs", "drift", "garbage")
 KINDS = DECLARED + RECORDED + PRINTED
 
 
@@ -21,7 +21,7 @@ def command(console: Console, /, *, kind: str) -> int:
 
     KIND is what people write (mlops, environment, release), what Stellwerk records (version, profile, verdict,
     approval, deployment, incident, erasure, removal) or what `--format json` prints (plan, status, findings, checks,
-    why, diff, log, outcome, garbage).
+    why, diff, log, outcome, jobs, drift, garbage).
     """
     from stellwerk.declarations.schema import schema_text
 

@@ -1,0 +1,33 @@
+"""`stellwerk jobs`: what CI has to start."""
+
+from __future__ import annotations
+
+import click
+
+from stellwerk.cli.console import Console, with_console
+from stellwerk.cli.options import examples, formats
+
+
+@click.command(
+    epilog=examples(
+        "stellwerk jobs",
+        "stellwerk jobs --base origin/main",
+        'stellwerk jobs --format github >> "$GITHUB_OUTPUT"',
+    )
+)
+@click.option("--base", metavar="REV", help="Only the models that the difference to REV touches, to be checked.")
+@click.option("--confirm-trainings", type=click.IntRange(min=0), metavar="N", help="Agree to N trainings at once.")
+@formats("json", "github")
+@with_console
+def command(console: Console, /, *, base: str | None, confirm_trainings: int | None, form: str) -> int:
+    """List the jobs that CI has to start: trainings by place and environments with work, from the plan.
+
+    With --base the models whose source a pull request touches. At most 256 entries in each list; nothing to do gives
+    empty ones.
+    """
+    from stellwerk.app.jobs import find_jobs
+    from stellwerk.report.jobs_json import jobs_github, jobs_json
+
+    jobs = find_jobs(console.open(), base=base or None, trainings=confirm_trainings)
+    console.show(jobs_github(jobs) if form == "github" else jobs_json(jobs))
+    return 0
