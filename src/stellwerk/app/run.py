@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from stellwerk.adapters.dvc import run_templates
 from stellwerk.adapters.git.lock import locked
+from stellwerk.app.follow import Follower
 from stellwerk.app.race import Contest, Reads, Settled, nothing_read, push_meanwhile, reads_in, settle, take_over
 from stellwerk.app.session import Session, bring_up, refuse_uncommitted
 from stellwerk.errors import PushLostError, StellwerkError
+from stellwerk.planning.parts import Parts
 from stellwerk.planning.plan import Scope
 from stellwerk.reconcile.loop import reconcile
 from stellwerk.reconcile.world import Event
@@ -44,7 +46,7 @@ def _run(workspace: Workspace, request: ReconcileRequest, on_event: Callable[[Ev
         )
     name = session.writer.ref.replace("/", "%")
     with locked(session.writer.notes / f"{name}.lock", patience=0, doing="another reconcile is at work"):
-        start = catch_up(session, reads_in(loaded.state))
+        catch_up(session, reads_in(loaded.state))
         scope = Scope(
             model=request.model,
             environment=request.environment,
@@ -53,9 +55,10 @@ def _run(workspace: Workspace, request: ReconcileRequest, on_event: Callable[[Ev
             retry=request.retry,
             shard=request.shard,
         )
+        follower = Follower(loader=workspace.loader)
+        run = _Run(workspace=workspace, session=session, scope=scope, on_event=on_event, follower=follower)
         if request.plan_text is not None:
-            _refuse_stale(workspace, request.plan_text, start, scope)
-        run = _Run(workspace=workspace, session=session, scope=scope, on_event=on_event)
+            _refuse_stale(request.plan_text, run)
         outcome = run.to_the_end(jobs=request.jobs)
     workspace.cache.flush()
     return outcome
@@ -69,6 +72,8 @@ class _Run:
     session: Session
     scope: Scope
     on_event: Callable[[Event], None]
+    follower: Follower
+    parts: Parts = field(default_factory=Parts)
     contest: Contest = field(default_factory=Contest)
     done: list[Done] = field(default_factory=list)
     state: State | None = None
@@ -94,11 +99,11 @@ class _Run:
             self._push_meanwhile()
         tip = self.session.writer.tip()
         self.session.writer.seen = tip
-        self.state = self.workspace.loader.commit(tip).state
+        self.state = self.follower.state(tip)
         return self.state
 
     def plan(self, state: State) -> Plan:
-        return self.workspace.plan_of(state, self.scope)
+        return self.workspace.plan_of(state, self.scope, self.parts)
 
     def hear(self, event: Event) -> None:
         if event.done is not None:
@@ -152,12 +157,12 @@ def catch_up(session: Session, reads: Reads = nothing_read, *, patient: bool = F
     return bring_up(session)
 
 
-def _refuse_stale(workspace: Workspace, text: str, tip: str | None, scope: Scope) -> None:
+def _refuse_stale(text: str, run: _Run) -> None:
     """A plan file is carried out only if planning now gives the same plan."""
     from stellwerk.report.plan_json import plan_from_json
 
     given = plan_from_json(text)
-    now = workspace.plan_of(workspace.loader.commit(tip).state, scope)
+    now = run.plan(run.load(None))
     if given.steps != now.steps:
         raise StellwerkError(
             f"the plan is stale: it was made at {given.basis[:8] or 'no commit'} and its inputs have changed",

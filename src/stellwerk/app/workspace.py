@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from stellwerk.app.state import Loaded, Loader
     from stellwerk.model.actions import Plan
     from stellwerk.model.findings import Finding
+    from stellwerk.model.forge import Announced, Look
     from stellwerk.model.ports import Actor
     from stellwerk.model.records import CheckResult
     from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Rendered, Status, VersionDiff
+    from stellwerk.planning.parts import Parts
     from stellwerk.planning.plan import Scope
     from stellwerk.planning.shard import Shard
     from stellwerk.reconcile.world import Event, State
@@ -149,15 +151,19 @@ class Workspace:
         self.cache.flush()
         return Planned(plan=plan, uncommitted=uncommitted_inputs(self, loaded) if plan.steps and at is None else ())
 
-    def plan_of(self, state: State, scope: Scope) -> Plan:
-        """The plan of a state. Raises StellwerkError where the scope names what is not declared."""
-        from stellwerk.planning.plan import make_plan
+    def plan_of(self, state: State, scope: Scope, parts: Parts | None = None) -> Plan:
+        """The plan of a state. Raises StellwerkError where the scope names what is not declared.
+
+        `parts` are kept from one plan of that scope to the next.
+        """
+        from stellwerk.planning.plan import plan_all
 
         if scope.model is not None and scope.model not in {name for _, name in state.observed.releases}:
             state.model(scope.model)
         if scope.environment is not None:
             state.environment(scope.environment)
-        return make_plan(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=scope)
+        now = self.clock.now()
+        return plan_all(state.project, state.observed, now=now, cache=self.cache, scope=scope, parts=parts)[0]
 
     def plan_and_settled(self, state: State, *, few: bool = False) -> tuple[Plan, frozenset[str]]:
         """The plan of a state, and the models that nothing is done for and nothing waits for.
@@ -189,6 +195,18 @@ class Workspace:
             seen, lacking = probe(state, self.root), (*lacking, *absences(state, DvcStore(self.root)))
         self.cache.flush()
         return replace(status(state.project, state.observed, state.gates, plan, seen), absent=lacking)
+
+    def drift(self, environment: str | None, out: Path | None) -> Look:
+        """What is not as git says, in the files or in one environment; also written to `out` as JSON."""
+        from stellwerk.app.drift import look
+
+        return look(self, environment, out)
+
+    def announce(self, drift: Path | None, say: Callable[[str], None]) -> tuple[Announced, ...]:
+        """Let the forge show what git says, and what was found in the folder `drift`."""
+        from stellwerk.app.announce import announce
+
+        return announce(self, drift, say)
 
     def why(self, model: str, environment: str | None) -> tuple[Explanation, ...]:
         """Every condition of the model's way into one or each environment."""

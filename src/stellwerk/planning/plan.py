@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Plan, Render, Retire, Snapshot, Step, Train, Wait, WaitKind
 from stellwerk.planning.candidate import find_candidate
-from stellwerk.planning.drift import difference
 from stellwerk.planning.forge_files import plan_forge_files
 from stellwerk.planning.gates import Gates
+from stellwerk.planning.parts import Part, Parts
+from stellwerk.planning.plan_files import Renderer
 from stellwerk.planning.plan_route import plan_route
-from stellwerk.planning.policy import Route
 from stellwerk.planning.portion import Portion, take_portion, without
 from stellwerk.planning.shard import Shard, take_shard
-from stellwerk.render.stage import GENERATED, render_stage
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Dataset, Model, Project
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Cache
 
-WANTED = "wanted-1"
 REMOVALS = 3  # more than this, and more than a quarter of what is released, needs a confirmation
 
 
@@ -47,17 +44,34 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
 
 
 def plan_all(
-    project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope
+    project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope, parts: Parts | None = None
 ) -> tuple[Plan, frozenset[str]]:
-    """The plan, and the models that are settled: nothing is done for them, nothing waits, and time changes nothing."""
-    route = Route(project, observed.metric_code)
-    gates = Gates(project, observed, route, now)
+    """The plan, and the models that are settled: nothing is done for them, nothing waits, and time changes nothing.
+
+    `parts` are those of an earlier plan with the same scope, and become those of this one.
+    """
+    parts = Parts() if parts is None else parts
     datasets = {dataset.name: dataset for dataset in project.datasets}
-    steps, waits = plan_renders(project, observed, cache=cache, force=scope.force)
+    snapshots = {name for name in sorted(datasets) if name not in observed.pointers}
+    gates = Gates(project, observed, parts.start(project, observed, snapshots), now)
+    renderer = Renderer(project=project, datasets=datasets, cache=cache, force=scope.force)
+
+    def plan_model(model: Model) -> Part:
+        files = renderer.files(model, observed, asked=_asked(model, scope))
+        if model.train is None or model.train.data not in datasets or scope.model not in {None, model.name}:
+            return Part(files=files)
+        gates.timed, first = False, model.train.data in snapshots
+        part = plan_route(find_candidate(model, observed), gates, snapshot=first, retry=scope.retry)
+        return Part(files=files, steps=tuple(part.steps), waits=tuple(part.waits), timed=gates.timed)
+
+    found = {model.name: parts.part(model, observed, plan_model) for model in project.models}
+    unwanted = renderer.unwanted(observed, {path for part in found.values() for path in part.files.paths})
+    files = [*(part.files for part in found.values()), unwanted]
+    steps = [step for item in files for step in item.steps]
+    waits = [wait for item in files for wait in item.waits]
     retired, held = _plan_retirements(project, observed, steps, scope)
     if held:
         steps = [step for step in steps if not _deletes(step)]
-    snapshots = {name for name in sorted(datasets) if name not in observed.pointers}
     for name in sorted(snapshots):
         if name in observed.tracked:
             waits.append(_tracked(datasets[name]))
@@ -67,19 +81,9 @@ def plan_all(
     if not scope.few:
         forge, asked = plan_forge_files(project, observed, cache=cache, force=scope.force)
         steps, waits = [*forge, *steps], [*asked, *waits]
-    waits += held
-    timed = set()
-    for model in project.models:
-        if model.train is None or model.train.data not in datasets:
-            continue
-        gates.timed = False
-        part = plan_route(
-            find_candidate(model, observed), gates, snapshot=model.train.data in snapshots, retry=scope.retry
-        )
-        steps += part.steps
-        waits += part.waits
-        if gates.timed:
-            timed.add(model.name)
+    steps += [step for part in found.values() for step in part.steps]
+    waits += [*held, *(wait for part in found.values() for wait in part.waits)]
+    timed = {name for name, part in found.items() if part.timed}
     busy = {getattr(step.action, "model", None) for step in steps} | {wait.model for wait in waits} | timed
     settled = frozenset(model.name for model in project.models if model.name not in busy)
     edited = {f"train:{wait.model}" for wait in waits if wait.kind is WaitKind.EDITED}
@@ -91,6 +95,11 @@ def plan_all(
     if scope.portion is not None:
         plan = take_portion(project, plan, scope.portion)
     return plan, settled
+
+
+def _asked(model: Model, scope: Scope) -> bool:
+    """Whether the scope lets through what is planned for the model's files."""
+    return scope.model in {None, model.name} and (scope.shard is None or scope.shard.holds(model.name))
 
 
 def concerns_models_only(plan: Plan) -> bool:
@@ -113,85 +122,6 @@ def _tracked(dataset: Dataset) -> Wait:
         reason=f"git versions {dataset.path}, so DVC cannot",
         unblock=f"git rm --cached {dataset.path} && git commit -m 'Leave {dataset.path} to DVC' (the file stays)",
     )
-
-
-def plan_renders(
-    project: Project, observed: Observed, *, cache: Cache, force: tuple[str, ...] = ()
-) -> tuple[list[Step], list[Wait]]:
-    """The generated files that are missing, outdated, renamed or no longer wanted; hand-edited ones wait."""
-    datasets = {dataset.name: dataset for dataset in project.datasets}
-    steps: list[Step] = []
-    waits: list[Wait] = []
-    wanted_paths: set[str] = set()
-    for model in project.models:
-        if model.previously and model.previously in observed.models and model.name not in observed.models:
-            action = Render(
-                path=f"registry/{model.name}", text=None, model=model.name, rename_from=f"registry/{model.previously}"
-            )
-            reason = f"{model.previously} is called {model.name} now (previously)"
-            steps.append(Step(action=action, reason=reason, key=f"render:registry/{model.name}"))
-        if model.train is None or model.train.data not in datasets:
-            continue
-        wanted = _wanted_digests(model, datasets[model.train.data], observed, project, cache)
-        wanted_paths.update(wanted)
-        for path, digest in sorted(wanted.items()):
-            present = observed.generated.get(path)
-            if present and present.sha256 == digest:
-                continue
-            text = _render(model, datasets[model.train.data], observed, project)[path]
-            if present and present.state != "ours" and path not in force:
-                words = "was edited by hand" if present.state == "edited" else "is not ours"
-                waits.append(
-                    Wait(
-                        kind=WaitKind.EDITED,
-                        model=model.name,
-                        reason=f"{path} {words} and differs from what would be rendered; nothing is trained by it",
-                        unblock=f"stellwerk render --force {path}, or undo the edit",
-                        diff=difference(path, present.text, text),
-                    )
-                )
-                continue
-            action = Render(path=path, text=text, model=model.name, new=present is None)
-            reason = "not there yet" if present is None else "what is declared changed"
-            steps.append(Step(action=action, reason=reason, key=f"render:{path}"))
-    declared = {model.name for model in project.models}
-    for path, present in sorted(observed.generated.items()):
-        if path in wanted_paths or present.state == "foreign":
-            continue
-        name = path.split("/")[1]
-        reason = f"its model is not {'trained' if name in declared else 'declared'} any more"
-        if present.state == "edited" and path not in force:
-            unblock = f"delete it, keep it elsewhere, or: stellwerk render --force {path}"
-            waits.append(
-                Wait(kind=WaitKind.EDITED, model=name, reason=f"{path} was edited by hand; {reason}", unblock=unblock)
-            )
-            continue
-        steps.append(Step(action=Render(path=path, text=None, model=name), reason=reason, key=f"render:{path}"))
-    return steps, waits
-
-
-def _render(model: Model, dataset: Dataset, observed: Observed, project: Project) -> dict[str, str]:
-    code = tuple(file.path for file in observed.code.get(model.name, ()))
-    return dict(render_stage(model, dataset, code, project.limits))
-
-
-def _wanted_digests(
-    model: Model, dataset: Dataset, observed: Observed, project: Project, cache: Cache
-) -> dict[str, str]:
-    """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
-    asked = (model.name, model.source, model.command, model.requirements, model.train, model.features)
-    target = (model.task, model.target, model.positive)
-    data = (dataset.name, dataset.path, dataset.format, dataset.time, dataset.key)
-    inputs = repr((asked, target, data, project.limits.min_group))
-    paths = repr([file.path for file in observed.code.get(model.name, ())])
-    key = hashlib.sha256(f"{inputs}{paths}{GENERATED}".encode("utf-8", "surrogatepass")).hexdigest()
-    stored = cache.get(WANTED, key)
-    if isinstance(stored, dict):
-        return {str(path): str(digest) for path, digest in stored.items()}
-    texts = _render(model, dataset, observed, project)
-    digests = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
-    cache.put(WANTED, key, dict(digests))
-    return digests
 
 
 def _deletes(step: Step) -> bool:

@@ -19,7 +19,7 @@ from stellwerk.errors import StellwerkError
 from stellwerk.model.ids import CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 SYMLINK = "120000"
 SUBMODULE = "160000"
@@ -138,11 +138,15 @@ def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
 
 
 class CommitTree:
-    """The files of a commit. An unborn branch (`commit` None) has none."""
+    """The files of a commit. An unborn branch (`commit` None) has none.
 
-    def __init__(self, reader: GitReader, commit: str | None) -> None:
+    `only`: of these files and folders alone, as if there were no others.
+    """
+
+    def __init__(self, reader: GitReader, commit: str | None, *, only: Sequence[str] | None = None) -> None:
         self.reader = reader
-        self.commit = commit
+        self.commit = commit if only is None or only else None
+        self._only = ("--", *only) if only else ()
         self._blobs: dict[str, str] | None = None
         self._links: frozenset[str] = frozenset()
         self._executable: frozenset[str] = frozenset()
@@ -150,7 +154,8 @@ class CommitTree:
     def blobs(self) -> Mapping[str, str]:
         if self._blobs is None:
             self._blobs, links, executable = {}, set(), set()
-            listing = self.reader.run("ls-tree", "-r", "-z", "--full-tree", self.commit) if self.commit else b""
+            listed = ("ls-tree", "-r", "-z", "--full-tree", str(self.commit), *self._only)
+            listing = self.reader.run(*listed) if self.commit else b""
             for entry in listing.decode("utf-8", "surrogateescape").split("\0")[:-1]:
                 meta, _, path = entry.partition("\t")
                 mode, _, blob = meta.split(" ")
