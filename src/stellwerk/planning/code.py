@@ -7,10 +7,11 @@ import fnmatch
 import hashlib
 import io
 import posixpath
+import re
 import tokenize
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.model.ids import CHANGED
 from stellwerk.model.observed import CodeFile
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Cache, Tree
 
 KIND = "code-2"
+Import = tuple[int, str, tuple[str, ...]]  # level, module, names
+_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")  # where statements hold statements
+_SPANS = re.compile(  # strings and comments
+    r"""("{3}(?:[^"\\]|\\.|"{1,2}(?!"))*"{3}|'{3}(?:[^'\\]|\\.|'{1,2}(?!'))*'{3}"""
+    r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|\#[^\n]*""",
+    re.DOTALL,
+)
+_ODD = re.compile(r"[^\n\t -~\x80-\U0010ffff]|\A\ufeff|\A(?:[^\n]*\n)?[^\n]*coding")
+_OPEN = re.compile(r"""[\\'"]""")
+_HELD = "\0"  # stands for a line's end inside a string; source has none
 _FSTRING_START = getattr(tokenize, "FSTRING_START", -1)
 _FSTRING_END = getattr(tokenize, "FSTRING_END", -1)
 
@@ -31,7 +42,7 @@ class FileFacts:
     """A file's digest, and what it imports: (level, module, names)."""
 
     digest: str
-    imports: tuple[tuple[int, str, tuple[str, ...]], ...]
+    imports: tuple[Import, ...]
 
 
 class CodeReader:
@@ -79,8 +90,10 @@ def file_facts(path: str, content: bytes) -> FileFacts:
     """Digest and imports of one file. Python is digested without comments and blank lines, the rest as it is."""
     if not path.endswith(".py"):
         return FileFacts(hashlib.sha256(content).hexdigest(), ())
-    normal = normal_form(content)
-    return FileFacts(hashlib.sha256(normal).hexdigest(), imports_of(content))
+    tree = _parsed(content)
+    normal = plain_form(content) if tree else None
+    normal = normal_form(content) if normal is None else normal
+    return FileFacts(hashlib.sha256(normal).hexdigest(), _imports(tree) if tree else ())
 
 
 def normal_form(source: bytes) -> bytes:
@@ -128,20 +141,69 @@ def _inside_strings(tokens: list[tokenize.TokenInfo]) -> frozenset[int]:
     return frozenset(inside)
 
 
-def imports_of(source: bytes) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
+def plain_form(source: bytes) -> bytes | None:
+    """The normal form of source that parses; None where strings and comments cannot be told from the text alone.
+
+    Five times as quick as taking it apart into tokens.
+    """
+    try:
+        text = source.decode("utf-8")
+    except UnicodeDecodeError:
+        return None  # it declares another encoding
+    if _ODD.search(text):
+        return None
+    kept, code, at = [], [], 0
+    for found in _SPANS.finditer(text):
+        start, string = found.start(), found[1]
+        code.append(text[at:start])
+        kept.append(code[-1])
+        if string is not None:
+            if text[max(start - 2, 0) : start].strip("rR")[-1:] in {"f", "F"} and not _simple_fields(string):
+                return None
+            kept.append(string.replace("\n", _HELD))
+        at = found.end()
+    code.append(text[at:])
+    kept.append(code[-1])
+    outside = "".join(code)
+    if not outside.isascii() or _OPEN.search(outside):
+        return None
+    lines = (line.rstrip() for line in "".join(kept).split("\n"))
+    return "\n".join(filter(None, lines)).replace(_HELD, "\n").encode()
+
+
+def _simple_fields(string: str) -> bool:
+    """Whether an f-string ends where its quotes say: no field of it holds quotes or comments of its own."""
+    return not any(sign in string for sign in ("{{", "}}", "#")) and string.count("{") == string.count("}")
+
+
+def imports_of(source: bytes) -> tuple[Import, ...]:
     """The import statements anywhere in the source; () where it does not parse (training will say so)."""
+    tree = _parsed(source)
+    return _imports(tree) if tree else ()
+
+
+def _parsed(source: bytes) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about somebody's code, which is not ours to print
-            tree = ast.parse(source)
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    found: set[tuple[int, str, tuple[str, ...]]] = set()
-    for node in ast.walk(tree):
+        return None
+
+
+def _imports(tree: ast.Module) -> tuple[Import, ...]:
+    """The import statements in the bodies of all statements; no expression holds one."""
+    found: set[Import] = set()
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             found.update((0, alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             found.add((node.level, node.module or "", tuple(alias.name for alias in node.names)))
+        else:
+            for name in _BODIES:
+                waiting.extend(getattr(node, name, ()))
     return tuple(sorted(found))
 
 
