@@ -11,6 +11,7 @@ from stellwerk.model.actions import WaitKind
 from stellwerk.model.forge import Announcement, Notice, Proposal
 from stellwerk.planning.route_plan import promotion_branch
 from stellwerk.report.plan_markdown import escape
+from stellwerk.report.terminal import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,18 +79,20 @@ def _incidents(project: Project, observed: Observed) -> Iterable[Notice]:
 def _incident(project: Project, model: Model | None, incident: Incident) -> Notice:
     where = f" in {incident.environment}" if incident.environment else ""
     version = f" v{incident.version}" if incident.version is not None else ""
+    subject = f"{incident.model}{version}{where}"
     owners = model.owners if model is not None else project.owners
     teams = [incident.notify, owners.monitors, owners.operates, owners.accountable]
     told = _teams(project, teams)
     lines = [
-        f"**{escape(incident.kind)}**: {escape(incident.summary)}",
+        f"{escape(incident.summary)}",
         "",
         "| | |",
         "|---|---|",
-        f"| Model | {escape(incident.model + version + where)} |",
+        f"| Kind | {escape(incident.kind)} |",
+        f"| Model | {escape(subject)} |",
         f"| Since | {escape(incident.at)} |",
         f"| Recorded by | {escape(incident.actor)} |",
-        f"| Record | `registry/{escape(incident.model)}/incidents/{incident.number:04d}.yaml` |",
+        f"| Record | {code(f'registry/{incident.model}/incidents/{incident.number:04d}.yaml')} |",
         *([f"| Run | {escape(incident.run)} |"] if incident.run else []),
         "",
         "**Whom to call**",
@@ -98,10 +101,10 @@ def _incident(project: Project, model: Model | None, incident: Incident) -> Noti
     ]
     if incident.evidence:
         lines += ["", "**Evidence**", "", *(f"- {escape(line)}" for line in incident.evidence)]
-    lines += ["", f"What stands in the way: `stellwerk why {escape(incident.model)}`. This closes when it is over."]
+    lines += ["", f"What stands in the way: {code(f'stellwerk why {incident.model}')}. This closes when it is over."]
     return Notice(
         marker=f"{INCIDENT}{incident.model}/{incident.number:04d}",
-        title=_title(f"{incident.model}{version}{where}: {incident.summary}"),
+        title=_title(incident.summary if incident.model in incident.summary else f"{subject}: {incident.summary}"),
         body=_body(lines),
         people=_accounts(told[:1]),
     )
@@ -121,13 +124,13 @@ def _approvals(project: Project, plan: Plan) -> Iterable[Notice]:
         lines = [
             f"{escape(model + version)} has passed what comes before {escape(environment)} and waits for people.",
             "",
-            *(f"- {escape(wait.reason)}" + (f": `{escape(wait.unblock)}`" if wait.unblock else "") for wait in waits),
+            *(f"- {escape(wait.reason)}" + (f": {code(wait.unblock)}" if wait.unblock else "") for wait in waits),
             "",
             "**Who may approve**",
             "",
             *_people(teams),
             "",
-            f"The evidence: `stellwerk why {escape(model)} {escape(environment)}`.",
+            f"The evidence: {code(f'stellwerk why {model} {environment}')}.",
             "This closes when nobody is waited for.",
         ]
         yield Notice(
@@ -150,7 +153,7 @@ def _promotions(project: Project, observed: Observed) -> Iterable[Proposal]:
         lines = [
             f"Merging this releases {escape(model)} v{release.version} in {escape(environment)}.{before}",
             "",
-            f"Its evidence is in `registry/{escape(model)}/{release.version}/`; the report below shows it.",
+            f"Its evidence is in {code(f'registry/{model}/{release.version}/')}; the report below shows it.",
             "Every gate is judged again before anything is deployed.",
         ]
         yield Proposal(
@@ -195,7 +198,7 @@ def _drift(project: Project, looks: tuple[Look, ...]) -> tuple[list[Notice], boo
 
 def _drift_row(where: str, drift: Drift) -> str:
     detail = ("not known: " if drift.unknown else "") + drift.detail
-    unblock = f"`{escape(drift.unblock)}`" if drift.unblock else ""
+    unblock = code(drift.unblock) if drift.unblock else ""
     return f"| {escape(where)} | {escape(drift.subject)} | {escape(detail)} | {unblock} |"
 
 
@@ -215,6 +218,11 @@ def _people(teams: Iterable[Team]) -> list[str]:
 
 def _accounts(teams: Iterable[Team]) -> tuple[str, ...]:
     return tuple(sorted({member.github for team in teams for member in team.members if member.github}))
+
+
+def code(text: str) -> str:
+    """The text as code, on one line, in a table too."""
+    return "`" + " ".join(clean(text).split()).replace("`", "'").replace("|", "\\|") + "`"
 
 
 def _title(text: str) -> str:
