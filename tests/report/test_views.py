@@ -172,7 +172,7 @@ def test_columns_that_no_check_fills_are_left_out():
 
 def test_checks_json_is_valid_even_where_a_number_is_not_finite(assert_valid):
     odd = dataclasses.replace(PASSED, measured=Measurement(value=float("nan"), n=0, problem="one class only"))
-    content = assert_valid("checks", checks_json((odd, REFUSED)))
+    content = assert_valid("checks", checks_json((odd, REFUSED), "shoe-demand", None))
     assert content["passed"] is False
     assert content["checks"][0]["measured"]["value"] is None
 

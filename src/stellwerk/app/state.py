@@ -127,6 +127,17 @@ class Loader:
         state = State(project=project, observed=observed, gates=gates, tree=declared)
         return Loaded(state=state, declarations=declarations, findings=findings)
 
+    def compared(self, commit: str) -> Loaded:
+        """A commit that the work tree is compared with. Records that lie on a ref of their own are those of today."""
+        tree = CommitTree(self.reader, commit)
+        declarations, findings = self._declared(tree)
+        ref = records_ref(declarations)
+        tip = self._records_tip(ref, self.reader.head().branch) if ref else None
+        if tip is None or tip == commit:
+            return self._load(tree, tree, commit, declarations, findings)
+        declared = MergedTree(tree, self.reader, head=commit, other=tip)
+        return self._load(declared, CommitTree(self.reader, tip), tip, declarations, findings)
+
     def judged(self, loaded: Loaded, base: Declarations | None = None) -> tuple[Finding, ...]:
         """All findings of a state, the rules' included."""
         from stellwerk.planning.rules import check_rules

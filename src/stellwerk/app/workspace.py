@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Actor
     from stellwerk.model.records import CheckResult
     from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Rendered, Status, VersionDiff
+    from stellwerk.planning.change import Change
     from stellwerk.planning.parts import Parts
     from stellwerk.planning.plan import Scope
     from stellwerk.planning.shard import Shard
@@ -247,6 +248,12 @@ class Workspace:
         loaded = self._observe()
         self.loader.refuse_mistakes(loaded)
         return try_out(self.session(loaded, push=False), loaded.state, model, environment, on_line)
+
+    def report(self, *, base: str, checks: Path | None) -> Change:
+        """What the work tree changes since it went apart from `base`."""
+        from stellwerk.app.report import make_report
+
+        return make_report(self, base=base, checks=checks)
 
     def reconcile(self, request: ReconcileRequest, on_event: Callable[[Event], None]) -> Outcome:
         """Make what is declared true, one commit per action."""

@@ -9,7 +9,10 @@ from stellwerk.cli.options import examples
 
 DECLARED = ("mlops", "environment", "release")
 RECORDED = ("version", "profile", "verdict", "approval", "deployment", "incident", "erasure", "removal")
-PRINTED = ("plan", "status", "findings", "checks", "why", "diff", "log", "outcome", "jobs", "drift", "garbage")
+PRINTED = (
+    *("plan", "report", "status", "findings", "checks", "why"),
+    *("diff", "log", "outcome", "jobs", "drift", "garbage"),
+)
 KINDS = DECLARED + RECORDED + PRINTED
 
 
@@ -20,8 +23,8 @@ def command(console: Console, /, *, kind: str) -> int:
     """Print the JSON Schema of a file or an output.
 
     KIND is what people write (mlops, environment, release), what Stellwerk records (version, profile, verdict,
-    approval, deployment, incident, erasure, removal) or what `--format json` prints (plan, status, findings, checks,
-    why, diff, log, outcome, jobs, drift, garbage).
+    approval, deployment, incident, erasure, removal) or what `--format json` prints (plan, report, status,
+    findings, checks, why, diff, log, outcome, jobs, drift, garbage).
     """
     from stellwerk.declarations.schema import schema_text
 

@@ -72,6 +72,7 @@ def _interval(measured: Measurement) -> str:
     return f"{number(measured.low)} to {number(measured.high)} ({measured.confidence:.0%})"
 
 
-def checks_json(checks: tuple[CheckResult, ...]) -> str:
+def checks_json(checks: tuple[CheckResult, ...], model: str, environment: str | None) -> str:
     """The checks with all that was measured. The shape is `checks.schema.json`."""
-    return document({"passed": all(check.passed for check in checks), "checks": plain(checks)})
+    passed = all(check.passed for check in checks)
+    return document({"model": model, "environment": environment, "passed": passed, "checks": plain(checks)})

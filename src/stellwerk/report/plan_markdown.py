@@ -19,9 +19,9 @@ MARKER = "<!-- stellwerk plan -->"  # by which a job finds its own comment again
 _CELL_LIMIT = 2_000
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()|~+!-])")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Mentions, issue numbers and addresses are found after entities are decoded; a comment inside breaks them.
-_LINKED = re.compile(r"(@|#|:(?=//)|www(?=\.))", re.IGNORECASE)
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&dollar;"}
+# Mentions, issue numbers, addresses and formulas are found after entities are decoded; a comment inside breaks them.
+_LINKED = re.compile(r"(@|#|&dollar;|:(?=//)|www(?=\.)|\bgh(?=\\-))", re.IGNORECASE)
 
 
 def plan_markdown(plan: Plan) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class MergedTree:
     """Where the work tree differs from the merge base it wins; everywhere else the other commit does."""
 
-    def __init__(self, tree: WorkTree, reader: GitReader, *, head: str, other: str) -> None:
+    def __init__(self, tree: WorkTree | CommitTree, reader: GitReader, *, head: str, other: str) -> None:
         self.tree = tree
         self.other = CommitTree(reader, other)
         base = reader.text("merge-base", head, other, check=False)
