@@ -6,6 +6,7 @@ A test builds its repository in its own body: `repo.gen({"mlops.yaml": "version:
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -38,6 +39,8 @@ PRELOADED = (
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 INHERITED_PREFIXES = ("STELLWERK_TEST_", "COV", "HYPOTHESIS", "PIP_", "PYTEST", "SSL_", "LD_", "REQUESTS_", "UV_")
 
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
 settings.register_profile("patient", deadline=None)  # the first example pays for slow imports
 settings.load_profile("patient")
 
@@ -68,7 +71,14 @@ def isolated_environment(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """Give the test a home of its own; nothing of the person's git, DVC or CI gets in. Returns the home."""
+    """Give the test a home of its own; nothing of the person's git, DVC or CI gets in. Returns the home.
+
+    Signals that the suite was told to ignore or to hold back, as `nohup pytest &` does, reach tests and what they start.
+    """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name not in INHERITED and not name.startswith(INHERITED_PREFIXES):

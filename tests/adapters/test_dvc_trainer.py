@@ -10,9 +10,11 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from stellwerk.adapters.dvc.output import captured
 from stellwerk.adapters.dvc.setup import init_dvc
 from stellwerk.adapters.dvc.store import DvcStore
 from stellwerk.adapters.dvc.trainer import DvcTrainer
@@ -254,6 +256,31 @@ def test_what_a_killed_process_left_is_removed_by_the_next_training(repo, runs, 
     assert len(left_behind(repo)) == 2
     DvcTrainer(repo.root, command=command).train("demand", commit=commit, on_line=print)
     assert left_behind(repo) == []
+
+
+def test_a_command_that_starts_when_the_run_has_gone_already_waits_for_nobody(tmp_path):
+    with captured(tmp_path, "command", ("echo", "hello"), print):
+        pass
+    assert subprocess.run([tmp_path / "bin/command"], timeout=30, check=False).returncode in (0, 1, -signal.SIGPIPE)
+
+
+def test_a_stage_that_cannot_be_interrupted_is_killed_when_its_run_has_gone(tmp_path):
+    """An exception raised by a signal may get lost in code of others."""
+    script = """
+        import pathlib, signal
+        from stellwerk.adapters.dvc import lifeline
+        lifeline.GRACE = 0.1
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        lifeline.follow(pathlib.Path("absent"))
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        signal.pause()
+    """
+    command = [sys.executable, "-c", dedent(script)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("interrupted\n", -signal.SIGKILL)
 
 
 def test_two_trainings_at_once_do_not_disturb_each_other(repo, runs, command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -37,10 +38,10 @@ def several(code: dict[str, str], *, regression: bool = False) -> dict[str, str]
     return files
 
 
-def start(project, *args):
+def start(project, *args, before=None):
     """A reconcile as a process of its own, in a session of its own, as a terminal or a CI job has it."""
     command = [sys.executable, "-m", "stellwerk", "reconcile", *args]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "preexec_fn": before}
     environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(command, cwd=project.root, env=environ, text=True, start_new_session=True, **pipes)
 
@@ -115,3 +116,46 @@ def test_however_a_run_is_ended_what_is_finished_stays_and_nothing_else_does(pro
     assert project.reconcile(jobs=2, model="beta").problems == ()
     assert project.trainings() == ["train: beta v1", "train: alpha v1"]
     assert work_trees(project) == []
+
+
+def ignore_all() -> None:
+    """As `nohup` and `&` do, and a `trap ''` of a script."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def block_all() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+
+
+@pytest.mark.own_templates
+@pytest.mark.parametrize(("jobs", "before"), [("2", ignore_all), ("1", block_all)], ids=["ignored", "blocked"])
+def test_nothing_survives_a_killed_run_whatever_signals_it_was_told_not_to_heed(project_from, jobs, before):
+    code = {"beta": ENDLESS, "gamma": ENDLESS}
+    project = project_from("sleeping", lambda project: build(project, several(code)))
+    process = start(project, "--jobs", jobs, before=before)
+    try:
+        everybody = in_training(project, process, int(jobs))
+    finally:
+        process.kill()
+        process.communicate()
+    assert alive(psutil.wait_procs(everybody, timeout=30)[1]) == []
+
+
+def in_training(project, process, many: int) -> list[psutil.Process]:
+    """Wait until as many models' code is at work; all processes of the run. Templates are nobody's children."""
+    rooms, root = str(project.root / ROOMS), psutil.Process(process.pid)
+    while process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):  # one ended while it was looked at
+            templates = [item for item in psutil.process_iter() if folder_of(item).startswith(rooms)]
+            if sum(len(item.children()) for item in templates if "confine" in item.cmdline()) >= many:
+                forks = [fork for item in templates for fork in item.children(recursive=True)]
+                return [root, *root.children(recursive=True), *templates, *forks]
+    raise AssertionError(process.communicate()[0])
+
+
+def folder_of(process: psutil.Process) -> str:
+    try:
+        return process.cwd()
+    except psutil.Error:
+        return ""

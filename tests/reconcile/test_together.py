@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
+from textwrap import dedent
 from types import SimpleNamespace
 
 import psutil
@@ -251,6 +254,51 @@ def test_an_interrupted_run_interrupts_its_jobs_once_and_starts_no_more(office, 
     assert (tmp_path / "cleaned up").exists()
     assert office.ledger.texts == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_stays_ignored(office, number):
+    """`nohup stellwerk reconcile &` is to go on."""
+    ignored = signal.signal(number, signal.SIG_IGN)
+    office.doing("train:alpha", lambda _world, on_line: on_line("at work"))
+    sent = []
+
+    def send(event):
+        if event.kind == "line":
+            sent.append(event)
+            os.kill(os.getpid(), number)
+
+    office.events = SimpleNamespace(append=send)
+    try:
+        assert office.work(2)[1].steps == ()
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, ignored)
+    assert sent
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="adopts what a killed process leaves")
+def test_a_job_that_cannot_be_interrupted_is_killed_when_its_parent_has_gone():
+    script = """
+        import ctypes, os, signal, sys
+        from stellwerk.adapters import crew
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans are ours
+        crew.GRACE = 0.1
+        def stubborn(asker):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            asker.line("at work")
+            while True:
+                signal.pause()
+        parent = os.fork()
+        if parent == 0:
+            with crew.Crew() as at_work:
+                at_work.start("stubborn", stubborn)
+                at_work.wait(60)
+                os.kill(os.getpid(), signal.SIGKILL)
+        ends = [os.wait()[1] for _ in range(2)]
+        sys.exit(ends != [signal.SIGKILL, signal.SIGKILL])
+    """
+    assert subprocess.run([sys.executable, "-c", dedent(script)], timeout=60, check=False).returncode == 0
 
 
 def test_what_a_job_has_finished_is_committed_though_it_is_interrupted(office):

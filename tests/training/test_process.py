@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -51,6 +53,34 @@ def pids_of(marker: str) -> list[int]:
             except OSError:
                 continue
     return [pid for pid in found if is_alive(pid)]
+
+
+@LINUX
+@pytest.mark.parametrize("namespace", [True, False])
+def test_a_command_heeds_signals_though_its_caller_does_not(job: Path, namespace: bool) -> None:
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    }
+    signal.pthread_sigmask(signal.SIG_BLOCK, before)
+    command = "grep -E '^Sig(Blk|Ign)' /proc/self/status"
+    try:
+        result = start(command, job, isolation=Isolation(namespace=namespace))
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    masks = [int(line.split()[1], 16) for line in result.log_tail.splitlines()]
+    assert len(masks) == 2
+    assert not any(mask & 1 << number - 1 for mask in masks for number in before)
+
+
+@LINUX
+def test_a_command_does_not_start_when_its_caller_is_gone_by_then(tmp_path: Path) -> None:
+    confine = Path(stellwerk.__file__).parent / "worker" / "confine.py"
+    plan = {"command": ["touch", "made"], "masked": [], "writable": [], "namespace": False, "parent": 1}
+    command = [sys.executable, "-I", "-S", confine, "2", json.dumps(plan)]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 128 + signal.SIGTERM
+    assert not (tmp_path / "made").exists()
 
 
 def test_exit_code_output_and_resources_are_reported(job: Path) -> None:

@@ -82,7 +82,13 @@ def start(
     writable = [str(path.resolve()) for path in (cwd, *isolation.writable)]
     program = (Path(words[0]),) if Path(words[0]).is_absolute() else ()
     masked = masks(isolation.masked, needed=(cwd, *isolation.writable, *program))
-    plan = {"command": words, "masked": masked, "writable": writable, "namespace": isolation.namespace}
+    plan = {
+        "command": words,
+        "masked": masked,
+        "writable": writable,
+        "namespace": isolation.namespace,
+        "parent": os.getpid(),
+    }
     if forking is not None:
         forked = _fork(plan, cwd=cwd, env=env, forking=forking)
         if forked is not None:

@@ -2,7 +2,8 @@
 
 A job may change its current folder, crash or be ended without harm to the others. What must happen in one place (a
 commit, a push) it asks its parent for and waits. The first SIGINT or SIGTERM asks for a clean end (`Crew.stopping`), a
-second one interrupts; a job whose parent has gone interrupts itself. Linux and macOS.
+second one interrupts; one that is ignored (`nohup`, `&`) stays so. A job whose parent has gone interrupts itself,
+whatever signals that heeded. Linux and macOS.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ class Crew:
     def __enter__(self) -> Self:
         self._alive = os.pipe()  # at its end once this process has gone: only it holds the writing side
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._stop) for number in SIGNALS}
+            heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._stop) for number in heeded}
         return self
 
     def __exit__(
@@ -172,7 +174,7 @@ class Crew:
             stream.flush()  # or both processes would write what is left
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # other threads: of a display, of a test runner
-            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the new process has handlers of its own
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the new process has handlers of its own
             try:
                 pid = os.fork()
                 if pid == 0:
@@ -182,7 +184,7 @@ class Crew:
                 hint = "run fewer jobs at once"
                 raise StellwerkError(f"no process can be started: {error.strerror}", hint=hint) from error
             finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     def wait(self, seconds: float) -> list[Said]:
@@ -259,9 +261,11 @@ def _outcome(call: Callable[[Asker], object], asker: Asker) -> tuple[str, object
 
 
 def _follow(alive: int) -> None:
-    """Interrupt this process when its parent has gone."""
+    """Interrupt this process when its parent has gone; end it where that is not enough."""
     select.select([alive], [], [])
     os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(GRACE)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _ending(status: int) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # In the order in which a newcomer meets them; each is a module of this package that holds `command`.
 GROUPS = {
     "Start": ("init", "demo", "completion"),
-    "Look": ("validate", "plan", "report", "jobs", "status", "drift", "diff", "log"),
-    "Do": ("reconcile", "check", "snapshot", "render", "announce", "gc"),
+    "Look": ("validate", "plan", "status", "diff", "log"),
+    "Do": ("reconcile", "check", "snapshot", "render", "gc"),
     "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
     "Explain": ("why", "rule", "schema"),
 }
@@ -104,7 +104,8 @@ def cli(ctx: click.Context, /, *, directory: str, quiet: bool, no_color: bool) -
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends as an interrupted one
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled CI job ends as an interrupted one
     gc.set_threshold(100_000, 50, 50)  # a plan makes many objects that live to its end: a sixth of its time
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape, never a traceback.

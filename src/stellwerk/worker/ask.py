@@ -23,6 +23,7 @@ def main() -> int:
     message = json.dumps(request).encode() + b"\n"
     # The run interrupts the fork when it is interrupted itself, and the fork's end is waited for.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         place = os.open(folder, os.O_PATH | os.O_DIRECTORY)
         connection.connect(f"/proc/self/fd/{place}/{name}")

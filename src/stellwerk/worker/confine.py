@@ -6,9 +6,10 @@ Run as a script by the interpreter that runs Stellwerk; standard library only, i
 
 Or imported by `template.py`, whose forks go through the same without an exec.
 
-The plan: `command` (list), `masked` (paths hidden from the command), `writable` (folders it may write to) and
-`namespace` (try Linux namespaces). One word goes to STATUS_FD before the command starts: `namespace`, or
-`directory: <why not>`. Exits with the command's code, 128 + signal where a signal ended it.
+The plan: `command` (list), `masked` (paths hidden from the command), `writable` (folders it may write to),
+`namespace` (try Linux namespaces) and `parent` (the process that starts this script). One word goes to STATUS_FD before
+the command starts: `namespace`, or `directory: <why not>`. Exits with the command's code, 128 + signal where a signal
+ended it.
 
 With namespaces every file system is read-only but `writable`; masked folders are empty, masked files are
 `/dev/null`; block devices are hidden; `/proc` shows this command's processes only; no capability is left with which
@@ -23,8 +24,9 @@ import signal
 import stat
 import sys
 from collections.abc import Callable
+from typing import Any
 
-Plan = dict[str, list[str]]
+Plan = dict[str, Any]
 Start = Callable[[Plan], None]
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
@@ -126,10 +128,17 @@ def _drop_capabilities() -> None:
     _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
 
 
+def heed_signals() -> None:
+    """As a process that nobody told to ignore or to hold back any: `nohup` and `&` do, and children inherit it."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def execute(plan: Plan) -> None:
     """Become the command."""
     command = plan["command"]
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    heed_signals()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606 - there is no shell, and none is wanted
@@ -244,7 +253,7 @@ def _try_namespaces(plan: Plan, told: int, start: Start) -> int | str:
 
 
 def confined(plan: Plan, told: int, start: Start) -> int:
-    """Call `start` in a process of its own as the plan says; the exit code.
+    """Call `start` in a process of its own as the plan says; the exit code. Signals are heeded already.
 
     `start` does not return and keeps no open file but standard input, output and error: through the others it could
     claim that it never started.
@@ -262,7 +271,12 @@ def confined(plan: Plan, told: int, start: Start) -> int:
 
 
 def main() -> int:
-    return confined(json.loads(sys.argv[2]), int(sys.argv[1]), execute)
+    heed_signals()
+    _libc().prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    plan = json.loads(sys.argv[2])
+    if os.getppid() != plan["parent"]:
+        return 128 + signal.SIGTERM  # it died before it could be known
+    return confined(plan, int(sys.argv[1]), execute)
 
 
 if __name__ == "__main__":

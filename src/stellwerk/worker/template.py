@@ -223,8 +223,6 @@ def unsuitable(role: str, request: dict[str, Any]) -> str:
 
 
 def stage(request: dict[str, Any]) -> Task:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
     def task() -> int:
         module, _, name = request["call"].partition(":")
         found = getattr(importlib.import_module(module), name)(sys.argv)
@@ -297,6 +295,14 @@ def _answer(connection: socket.socket, answer: dict[str, Any]) -> None:
         connection.sendall(json.dumps(answer).encode() + b"\n")
 
 
+def heed_signals() -> None:
+    """Nothing is ignored or held back in a fork because it was where the run was started: `nohup` and `&` do."""
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def _detach() -> bool:
     """Go on in a process without a parent to wait for it; False in the one that was started."""
     os.setsid()
@@ -316,6 +322,7 @@ def main() -> int:
     forked: list[int] = []
     atexit.register(_leave, forked)  # called last, since it is registered before any other
     role, alive, busy, *modules = sys.argv[1:]
+    heed_signals()
     os.open(busy, os.O_WRONLY | os.O_NONBLOCK)  # held open until this process ends
     if not _detach():
         return 0

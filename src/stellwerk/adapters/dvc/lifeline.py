@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 LIFELINE = "STELLWERK_LIFELINE"
+GRACE = 10.0  # seconds in which an interrupted stage cleans up behind itself
 
 
 def run_tied(call: Callable[[], object], pipe: Path) -> None:
@@ -46,8 +48,12 @@ def run_tied(call: Callable[[], object], pipe: Path) -> None:
 
 
 def follow(pipe: Path) -> None:
-    """Interrupt this process when the run that holds the pipe has gone, once: it may be cleaning up already."""
+    """Interrupt this process when the run that holds the pipe has gone, once: it may be cleaning up already.
+
+    Whether the run ignored or held back signals does not matter. What is left after GRACE seconds is killed.
+    """
     signal.signal(signal.SIGINT, _interrupt_once)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # whatever the run was started with
     threading.Thread(target=_watch, args=(pipe,), daemon=True).start()
 
 
@@ -64,3 +70,5 @@ def _watch(pipe: Path) -> None:
         except BlockingIOError:
             select.select([descriptor], [], [])
     os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(GRACE)
+    os.kill(os.getpid(), signal.SIGKILL)  # an exception can get lost in somebody's library

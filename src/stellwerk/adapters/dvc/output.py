@@ -54,7 +54,9 @@ def captured(room: Path, name: str, command: tuple[str, ...], on_line: Callable[
     os.mkfifo(pipe)
     script = room / "bin" / name
     script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@" >>{shlex.quote(str(pipe))} 2>&1\n', encoding="utf-8")
+    # To open it for writing alone would wait for a reader, for ever where this process has been killed meanwhile.
+    place = shlex.quote(str(pipe))
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@" 3<>{place} >>{place} 2>&1 3>&-\n', encoding="utf-8")
     script.chmod(0o755)
     lines = Lines(on_line)
     # Opened for writing too, so that there is no end of file between two writers.
