@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # In the order in which a newcomer meets them; each is a module of this package that holds `command`.
 GROUPS = {
     "Start": ("init", "demo", "completion"),
-    "Look": ("validate", "plan", "status", "diff", "log"),
-    "Do": ("reconcile", "check", "snapshot", "render", "gc"),
+    "Look": ("validate", "plan", "report", "jobs", "status", "drift", "diff", "log"),
+    "Do": ("reconcile", "check", "snapshot", "render", "announce", "gc"),
     "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
     "Explain": ("why", "rule", "schema"),
 }
