@@ -40,7 +40,7 @@ def test_completion_prints_a_script_for_the_shell(run, shell):
 
 
 def test_verbs_complete():
-    assert completed(incomplete="re") == ["reconcile", "render", "reject"]
+    assert completed(incomplete="re") == ["report", "reconcile", "render", "reject"]
 
 
 @pytest.mark.parametrize(

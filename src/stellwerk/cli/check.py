@@ -12,7 +12,7 @@ from stellwerk.cli.options import any_environment_argument, examples, formats, m
     epilog=examples(
         "stellwerk check shoe-demand",
         "stellwerk check shoe-demand regression",
-        "stellwerk check shoe-demand dev --out checks/shoe-demand.json   # for stellwerk report --checks",
+        "stellwerk check shoe-demand dev --out checks/shoe-demand.json",
     )
 )
 @model_argument

@@ -18,13 +18,15 @@ NAME = "report"  # by which a forge finds the comment again
 @click.command(
     epilog=examples(
         "stellwerk report --base origin/main",
-        "stellwerk report --base origin/main --checks checks --post 12   # as a comment on pull request 12",
+        "stellwerk report --base origin/main --checks checks --post 12",
     )
 )
 @click.option("--base", metavar="REV", required=True, help="Compare with where this and HEAD went apart.")
 @click.option("--checks", metavar="DIR", help="Folder of results that `stellwerk check --out` wrote.")
 @click.option("--summary", is_flag=True, help="Also append it to the file that $GITHUB_STEP_SUMMARY names.")
-@click.option("--post", metavar="NUMBER", type=click.IntRange(min=1), help="Also keep it as a comment there.")
+@click.option(
+    "--post", metavar="NUMBER", type=click.IntRange(min=1), help="Also keep it as a comment on that pull request."
+)
 @click.option("--out", metavar="FILE", help="Also write it to a file.")
 @formats("markdown", "json")
 @with_console
