@@ -38,6 +38,7 @@ def facts_of(project: Project) -> Facts | None:
         sources=_in_order(project, tuple(sources)),
         schedules=tuple(sorted({model.retrain.schedule for model in renewed if model.retrain.schedule})),
         messages=any("data" in model.retrain.on for model in renewed),
+        merges=project.records.ref is not None and project.records.pull_request,
     )
 
 

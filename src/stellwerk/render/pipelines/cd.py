@@ -9,6 +9,7 @@ from stellwerk.render.pipelines.facts import (
     MINUTES,
     TRAINING_MINUTES,
     Facts,
+    announcing,
     entry,
     ids,
     rights,
@@ -74,7 +75,7 @@ def announcement(facts: Facts, before: tuple[str, ...]) -> Job:
         needs=("plan", *before),
         when=When.PLANNED,
         condition=Busy(job="plan", outputs=(("training", "{}"), ("environments", "[]"))),
-        rights=(Right.READ, Right.PULL_REQUESTS, Right.ISSUES),
+        rights=announcing(facts),
         lock="stellwerk-announce",
         minutes=MINUTES,
         steps=(

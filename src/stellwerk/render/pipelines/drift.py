@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stellwerk.render.pipeline import Fact, Fetch, Job, Keep, Pipeline, Right, Run, Triggers, When
-from stellwerk.render.pipelines.facts import MINUTES, Facts, ids, rights, surroundings
+from stellwerk.render.pipelines.facts import MINUTES, Facts, announcing, ids, rights, surroundings
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Environment
@@ -33,7 +33,7 @@ def drift(facts: Facts) -> Pipeline:
         why="One issue says what drifted and closes when nothing does.",
         needs=(files.id, *(job.id for job in looks)),
         when=When.FINISHED,
-        rights=(Right.READ, Right.PULL_REQUESTS, Right.ISSUES),
+        rights=announcing(facts),
         lock="stellwerk-announce",
         minutes=MINUTES,
         steps=(

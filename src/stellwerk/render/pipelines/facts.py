@@ -29,6 +29,7 @@ class Facts:
     sources: tuple[Environment | None, ...] = ()
     schedules: tuple[str, ...] = ()
     messages: bool = False
+    merges: bool = False  # a pull request that merges by itself brings the records to the branch
 
     @property
     def development(self) -> Environment | None:
@@ -86,6 +87,11 @@ def rights(environment: Environment | None, *first: Right) -> tuple[Right, ...]:
     """The rights given, and the proof of identity where the environment names one."""
     more = (Right.IDENTITY,) if environment is not None and environment.identity is not None else ()
     return (*first, *more)
+
+
+def announcing(facts: Facts) -> tuple[Right, ...]:
+    """What it takes to open pull requests and issues, and to merge one."""
+    return (Right.PUSH if facts.merges else Right.READ, Right.PULL_REQUESTS, Right.ISSUES)
 
 
 def entry(key: str) -> Entry:
