@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from stellwerk.cli.main import cli
 from stellwerk.model.actions import Plan, Step, Train, Wait, WaitKind
 from stellwerk.model.views import Decision, Done, Outcome, Rendered, Status
+from stellwerk.planning.jobs import Jobs
 
 
 @dataclass(kw_only=True)
@@ -24,6 +25,7 @@ class Request:
     retry: bool = False
     jobs: int = 1
     shard: Any = None
+    portion: Any = None
 
 
 @dataclass(kw_only=True)
@@ -74,6 +76,7 @@ def workspace(monkeypatch):
             "plan": Plan(basis="1a2b3c4d", steps=(STEP,), waits=(WAIT,)),
             "reconcile": Outcome(done=(DONE,), problems=(), remaining=Plan(basis="1a2b"), pushed="main to origin"),
             "check": (),
+            "jobs": Jobs(training={}),
             "uncommitted": (),
             "status": Status(basis="1a2b3c4d", environments=(), rows=(), models=(), datasets=()),
             "why": (),

@@ -110,7 +110,7 @@ def wait(kind):
 @pytest.mark.parametrize("kind", WaitKind)
 def test_reconcile_exits_with_3_only_for_gates_and_for_what_a_person_must_give(run, workspace, kind):
     workspace.answers["reconcile"] = Outcome(done=(), problems=(), remaining=Plan(basis="", waits=(wait(kind),)))
-    asks = kind.name in {"CONFIRMATION", "APPROVAL", "REJECTED", "VERDICT", "TRAINING"}
+    asks = kind.name in {"CONFIRMATION", "APPROVAL", "REJECTED", "VERDICT", "TRAINING", "RENDER"}
     assert run("reconcile").exit_code == (3 if asks else 0)
 
 
@@ -166,6 +166,7 @@ def test_reconcile_passes_its_options_on(run, workspace):
         "retry": True,
         "jobs": 1,
         "shard": None,
+        "portion": None,
     }
 
 

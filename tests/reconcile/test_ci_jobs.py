@@ -5,7 +5,6 @@ import json
 import pytest
 from projects import CODE, DATA, Project
 
-from stellwerk.app.jobs import find_jobs
 from stellwerk.errors import StellwerkError
 from stellwerk.report.jobs_json import jobs_github, jobs_json
 
@@ -44,7 +43,7 @@ def two(project_from):
 
 
 def touched(project, base="main"):
-    return [group.models for group in find_jobs(project.workspace, base=base).check]
+    return [group.models for group in project.workspace.jobs(base=base, trainings=None).check]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_the_jobs_of_a_plan_are_done_one_by_one(two):
     two.workspace.render(check=False, force=(), directory=two.root)
     two.repo.git("add", "models")
     two.repo.git("commit", "--quiet", "--message", "render")
-    jobs = find_jobs(two.workspace, base=None)
+    jobs = two.workspace.jobs(base=None, trainings=None)
     assert [job.steps for job in jobs.training["dev"]] == [("train:a",), ("train:b",)]
     assert jobs.environments == ("production",)
     content = json.loads(jobs_json(jobs))
@@ -139,5 +138,5 @@ def test_an_open_proposal_that_the_checkout_did_not_bring_is_seen(small, tmp_pat
     clone = tmp_path / "checkout"
     url = small.repo.git("remote", "get-url", "origin").strip()
     small.repo.git("clone", "--quiet", "--depth=1", "--branch=main", f"file://{url}", str(clone))
-    jobs = find_jobs(Project(type(small.repo)(clone)).workspace, base=None)
+    jobs = Project(type(small.repo)(clone)).workspace.jobs(base=None, trainings=None)
     assert (jobs.training, jobs.environments) == ({"production": ()}, ())

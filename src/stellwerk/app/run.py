@@ -54,6 +54,7 @@ def _run(workspace: Workspace, request: ReconcileRequest, on_event: Callable[[Ev
             removals=request.confirm_removals,
             retry=request.retry,
             shard=request.shard,
+            portion=request.portion,
         )
         follower = Follower(loader=workspace.loader)
         run = _Run(workspace=workspace, session=session, scope=scope, on_event=on_event, follower=follower)

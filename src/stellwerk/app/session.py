@@ -15,7 +15,7 @@ from stellwerk.adapters.targets import target_for
 from stellwerk.adapters.templates import TEMPLATES
 from stellwerk.app.state import Loaded, inputs_of, records_ref
 from stellwerk.errors import StellwerkError
-from stellwerk.model.ports import DeployRequest, Tree
+from stellwerk.model.ports import Actor, DeployRequest, Tree
 from stellwerk.reconcile.render import render_changes
 from stellwerk.reconcile.world import State, World, data_remote
 
@@ -37,17 +37,22 @@ class Session:
     merges: str | None  # the commit of the branch that the records ref must contain
 
 
-def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> Session:
-    """Raises StellwerkError on a detached HEAD, and where `push` is asked for and there is no remote."""
+def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None, commits: bool = True) -> Session:
+    """Raises StellwerkError on a detached HEAD, and where `push` is asked for and there is no remote.
+
+    Who makes no `commits` needs neither a branch nor a name: a CI job has the merge of a pull request checked out.
+    """
     head = workspace.reader.head()
     ref = records_ref(loaded.declarations)
-    if head.branch is None:
+    if head.branch is None and commits:
         raise StellwerkError(
             "HEAD is detached: there is no branch to commit to",
             where=str(workspace.root),
-            hint="git switch BRANCH, then run it again",
+            hint="git switch BRANCH (in CI: check out the branch itself, `ref: main`), then run it again",
         )
-    writer = GitWriter(workspace.reader, ref or f"refs/heads/{head.branch}", workspace.actor)
+    here = f"refs/heads/{head.branch}" if head.branch else "HEAD"
+    actor = workspace.actor if commits else Actor(name="nobody", email="nobody@localhost")
+    writer = GitWriter(workspace.reader, ref or here, actor)
     remote = find_remote(workspace.reader, head.branch) if push is not False else None
     if push and remote is None:
         raise StellwerkError(
@@ -65,7 +70,7 @@ def open_session(workspace: Workspace, loaded: Loaded, *, push: bool | None) -> 
         trainer=partial(_trainer, workspace.root, workspace.environ.get(TEMPLATES)),
         target=partial(target_for, root=workspace.root),
         clock=workspace.clock,
-        actor=workspace.actor,
+        actor=actor,
         environ=workspace.environ,
         masked=tuple(workspace.root / path for path in _sources(loaded.state.project)),
     )

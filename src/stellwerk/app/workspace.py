@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from stellwerk.model.records import CheckResult
     from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Rendered, Status, VersionDiff
     from stellwerk.planning.change import Change
+    from stellwerk.planning.jobs import Jobs
     from stellwerk.planning.parts import Parts
     from stellwerk.planning.plan import Scope
+    from stellwerk.planning.portion import Portion
     from stellwerk.planning.shard import Shard
     from stellwerk.reconcile.world import Event, State
 
@@ -45,6 +47,7 @@ class ReconcileRequest:
     retry: bool = False
     jobs: int = 1
     shard: Shard | None = None
+    portion: Portion | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,12 @@ class Workspace:
         self.cache.flush()
         return Planned(plan=plan, uncommitted=uncommitted_inputs(self, loaded) if plan.steps and at is None else ())
 
+    def jobs(self, *, base: str | None, trainings: int | None) -> Jobs:
+        """What CI has to start: with `base` the checks of what it touches, else the trainings and environments."""
+        from stellwerk.app.jobs import find_jobs
+
+        return find_jobs(self, base=base, trainings=trainings)
+
     def plan_of(self, state: State, scope: Scope, parts: Parts | None = None) -> Plan:
         """The plan of a state. Raises StellwerkError where the scope names what is not declared.
 
@@ -247,7 +256,7 @@ class Workspace:
 
         loaded = self._observe()
         self.loader.refuse_mistakes(loaded)
-        return try_out(self.session(loaded, push=False), loaded.state, model, environment, on_line)
+        return try_out(self.session(loaded, push=False, commits=False), loaded.state, model, environment, on_line)
 
     def report(self, *, base: str, checks: Path | None) -> Change:
         """What the work tree changes since it went apart from `base`."""
@@ -261,11 +270,11 @@ class Workspace:
 
         return run_reconcile(self, request, on_event)
 
-    def session(self, loaded: Loaded, *, push: bool | None) -> Session:
-        """The ports for writing."""
+    def session(self, loaded: Loaded, *, push: bool | None, commits: bool = True) -> Session:
+        """The ports for writing; without `commits` only for what leaves no commit."""
         from stellwerk.app.session import open_session
 
-        return open_session(self, loaded, push=push)
+        return open_session(self, loaded, push=push, commits=commits)
 
     def snapshot(self, dataset: str, *, because: str, push: bool | None) -> Decision:
         from stellwerk.app.decisions import snapshot

@@ -74,6 +74,13 @@ class Console:
         except BrokenPipeError:
             silence(sys.stdout)
 
+    def summarize(self, markdown: str) -> None:
+        """Append to the file in which the CI service collects a job's summary; without one nothing is written."""
+        file = self.environ.get("GITHUB_STEP_SUMMARY")
+        if file:
+            with open(file, "a", encoding="utf-8") as summary:  # noqa: PTH123  pathlib is not on the way of --version
+                summary.write(markdown)
+
     def tell(self, text: str) -> None:
         """Print what is only helpful, unless `--quiet`."""
         if not self.quiet:

@@ -20,14 +20,13 @@ from stellwerk.cli.options import examples, formats
 @formats("json", "github")
 @with_console
 def command(console: Console, /, *, base: str | None, confirm_trainings: int | None, form: str) -> int:
-    """List the jobs that CI has to start: trainings by place and environments with work, from the plan.
+    """List the jobs that CI has to start.
 
-    With --base the models whose source a pull request touches. At most 256 entries in each list; nothing to do gives
-    empty ones.
+    From the plan: trainings by the place where they run, and the environments with work. With --base instead the
+    models whose source a pull request touches. No list has more than 256 entries; nothing to do gives empty ones.
     """
-    from stellwerk.app.jobs import find_jobs
     from stellwerk.report.jobs_json import jobs_github, jobs_json
 
-    jobs = find_jobs(console.open(), base=base or None, trainings=confirm_trainings)
+    jobs = console.open().jobs(base=base or None, trainings=confirm_trainings)
     console.show(jobs_github(jobs) if form == "github" else jobs_json(jobs))
     return 0

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from stellwerk.planning.portion import Portion
     from stellwerk.planning.shard import Shard
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
@@ -108,6 +109,47 @@ def _shard(_context: click.Context, _parameter: click.Parameter, value: str | No
     from stellwerk.planning.shard import Shard
 
     return Shard(number=int(found[1]), of=int(found[2]))
+
+
+ANYWHERE = "*"  # no environment has this name
+
+
+def portion_options(function: Decorated) -> Decorated:
+    """`--no-render`, `--training` and `--steps`: the part of a plan that one CI job carries out."""
+    render = click.option(
+        "--no-render",
+        is_flag=True,
+        help="Leave generated files to people: what they differ in waits, and so does what needs them.",
+    )
+    training = click.option(
+        "--training",
+        metavar="[ENVIRONMENT]",
+        is_flag=False,
+        flag_value=ANYWHERE,
+        help="Only snapshots and trainings; of models that train in ENVIRONMENT, as `stellwerk jobs` says ('': none).",
+    )
+    steps = click.option(
+        "--steps", metavar="KEYS", callback=_steps, help="Only the steps of these keys, as `stellwerk jobs` lists them."
+    )
+    return render(training(steps(function)))
+
+
+def _steps(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    keys = tuple((value or "").split())
+    wrong = [key for key in keys if ":" not in key]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not the key of a step; keys look like train:churn")
+    return keys
+
+
+def portion_of(*, no_render: bool, training: str | None, steps: tuple[str, ...]) -> Portion | None:
+    """What those options ask for; None: the whole plan."""
+    if not no_render and training is None and not steps:
+        return None
+    from stellwerk.planning.portion import Portion
+
+    place = None if training == ANYWHERE else training
+    return Portion(render=not no_render, training=training is not None, place=place, steps=steps)
 
 
 def confirm_options(function: Decorated) -> Decorated:

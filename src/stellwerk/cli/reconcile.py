@@ -14,11 +14,14 @@ from stellwerk.cli.options import (
     examples,
     formats,
     model_option,
+    portion_of,
+    portion_options,
     push_option,
     shard_option,
 )
 
 if TYPE_CHECKING:
+    from stellwerk.app import ReconcileRequest
     from stellwerk.model.views import Outcome
     from stellwerk.planning.shard import Shard
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
         "stellwerk reconcile --retry        # try again what failed",
         "stellwerk reconcile --jobs 4       # four models at once",
         "stellwerk reconcile --shard 2/5    # in the second of five CI jobs",
+        "stellwerk reconcile --no-render --training regression",
+        "stellwerk reconcile --no-render --environment production",
     )
 )
 @click.argument("planfile", metavar="[PLAN]", required=False)
@@ -43,6 +48,9 @@ if TYPE_CHECKING:
 @push_option
 @confirm_options
 @click.option("--retry", is_flag=True, help="Repeat trainings whose recorded attempt failed.")
+@portion_options
+@click.option("--accept-waiting", is_flag=True, help="Exit with 0 where all that is left waits for a person.")
+@click.option("--summary", is_flag=True, help="Append a summary to the file that $GITHUB_STEP_SUMMARY names, if set.")
 @formats("text", "json")
 @with_console
 def command(
@@ -58,6 +66,11 @@ def command(
     confirm_trainings: int | None,
     confirm_removals: int | None,
     retry: bool,
+    no_render: bool,
+    training: str | None,
+    steps: tuple[str, ...],
+    accept_waiting: bool,
+    summary: bool,
     form: str,
 ) -> int:
     """Do what the plan says, one commit per action.
@@ -65,8 +78,7 @@ def command(
     Goes on until nothing is left to do, or all that is left waits for somebody.
     """
     from stellwerk.app import ReconcileRequest
-    from stellwerk.cli.progress import Progress
-    from stellwerk.report.outcome import outcome_end, outcome_json
+    from stellwerk.errors import StellwerkError
 
     request = ReconcileRequest(
         plan_text=None if planfile is None else _read(console, planfile),
@@ -78,34 +90,62 @@ def command(
         retry=retry,
         jobs=jobs,
         shard=shard,
+        portion=portion_of(no_render=no_render, training=training, steps=steps),
     )
+    title = environment or ("training" if training is not None else "")
+    try:
+        outcome = _shown(console, request, form)
+    except StellwerkError as error:
+        if summary:
+            from stellwerk.report.outcome_markdown import problem_markdown
+
+            console.summarize(problem_markdown(error.message, error.hint, title=title))
+        raise
+    if summary:
+        from stellwerk.report.outcome_markdown import outcome_markdown
+
+        console.summarize(outcome_markdown(outcome, title=title))
+    return exit_code(outcome, accept_waiting=accept_waiting, environment=environment)
+
+
+def _shown(console: Console, request: ReconcileRequest, form: str) -> Outcome:
+    """Reconcile, and print what happens and what came of it."""
+    from stellwerk.cli.progress import Progress
+    from stellwerk.report.outcome import outcome_end, outcome_json
+
     workspace = console.open()
     if form == "json":
         outcome = workspace.reconcile(request, lambda _event: None)
         console.show(outcome_json(outcome))
-        return exit_code(outcome)
-    with Progress(console, jobs=jobs) as progress:
+        return outcome
+    with Progress(console, jobs=request.jobs) as progress:
         outcome = workspace.reconcile(request, progress)
     say = console.show if outcome.problems else console.tell  # a failure is never silent
     say(
         ("\n" if outcome.done or outcome.problems else "")
         + outcome_end(outcome, color=console.color, width=console.width)
     )
-    return exit_code(outcome)
+    return outcome
 
 
-def exit_code(outcome: Outcome) -> int:
+def exit_code(outcome: Outcome, *, accept_waiting: bool = False, environment: str | None = None) -> int:
     """1 when something failed; 3 when a gate or a person refused, or a person is asked; what only takes time is 0.
 
-    A training that failed is 1 in the run that tried it and 3 in those that find it recorded.
+    A training that failed is 1 in the run that tried it and 3 in those that find it recorded. With `accept_waiting` a
+    person who is asked is no failure, and of a run for one environment only what waits there counts.
     """
     from stellwerk.model.actions import Train, WaitKind
     from stellwerk.report.outcome import all_waits
 
     if outcome.problems or any(isinstance(done.step.action, Train) and not done.passed for done in outcome.done):
         return FAILED
-    asking = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.REJECTED, WaitKind.VERDICT, WaitKind.TRAINING}
-    return BLOCKED if any(wait.kind in asking for wait in all_waits(outcome)) else 0
+    asked = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.RENDER}
+    blocked = {WaitKind.REJECTED, WaitKind.VERDICT, WaitKind.TRAINING}
+    waits = all_waits(outcome)
+    if not accept_waiting:
+        return BLOCKED if any(wait.kind in asked | blocked for wait in waits) else 0
+    here = (wait for wait in waits if environment is None or wait.environment == environment)
+    return BLOCKED if any(wait.kind in blocked for wait in here) else 0
 
 
 def _read(console: Console, planfile: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Plan, Render, Snapshot, Train, Wait, WaitKind
 from stellwerk.planning.training_place import data_place, training_places
 
@@ -32,7 +33,10 @@ class Portion:
 
 
 def take_portion(project: Project, plan: Plan, portion: Portion) -> Plan:
-    """The steps that are asked for, without those that need a step left out; and what waits among them."""
+    """The steps that are asked for, without those that need a step left out; and what waits among them.
+
+    Raises StellwerkError where `place` is not declared.
+    """
     if not portion.render:
         plan = without_rendering(plan)
     if portion.training:
@@ -90,6 +94,10 @@ def job_places(project: Project) -> tuple[dict[str, str], dict[str, str]]:
 
 def _trainings(project: Project, plan: Plan, place: str | None) -> Plan:
     models, datasets = job_places(project)
+    known = [item.name for item in project.environments]
+    if place and place not in known:
+        hint = f"declared are: {', '.join(known)}" if known else "none is declared"
+        raise StellwerkError(f"there is no environment {place!r}", hint=hint)
 
     def here(name: str | None, places: dict[str, str]) -> bool:
         return place is None or places.get(name or "", "") == place

@@ -15,11 +15,18 @@ if TYPE_CHECKING:
     from stellwerk.reconcile.world import World
 
 TIMEOUT = 1800.0  # seconds
+STANDING = "STELLWERK_STANDING"  # names the environment that somebody else brings up and takes down, such as a CI job
 
 
 @contextmanager
 def brought_up(world: World, environment: Environment) -> Iterator[None]:
-    """Run `up`, then the block, then `down` in any case. Raises StellwerkError where `up` or `down` fails."""
+    """Run `up`, then the block, then `down` in any case. Raises StellwerkError where `up` or `down` fails.
+
+    An environment that stands already, as `STELLWERK_STANDING` says, is left alone.
+    """
+    if world.environ.get(STANDING) == environment.name:
+        yield
+        return
     if environment.up is not None:
         try:
             _run(world, environment, environment.up, "up")
