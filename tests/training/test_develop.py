@@ -37,6 +37,18 @@ def test_a_smoke_training_runs_on_stand_in_rows(model) -> None:
     assert (result.passed, result.detail) == (True, "trained on 400 stand-in rows and predicted them")
 
 
+def test_a_smoke_training_says_what_it_measured_and_asks_for_nothing(model) -> None:
+    results = checked(model, rows=model.root / "data/d.csv")
+    smoke = {name: result for name, result in results.items() if name.startswith("smoke ") and result.measured}
+    assert {"smoke mean_absolute_error", "smoke wape"} <= smoke.keys()
+    for result in smoke.values():
+        assert result.passed
+        assert result.limit is None
+        assert result.measured.n == 400
+        assert (result.measured.low, result.measured.high) == (None, None)
+    assert smoke["smoke mean_absolute_error"].measured.value >= 0
+
+
 def test_a_smoke_training_that_fails_says_why(model) -> None:
     model.source("def train(frame):\n    raise ValueError('no luck')\n")
     before = model.files()

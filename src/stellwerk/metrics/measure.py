@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stellwerk.metrics.resampling import Statistic
     from stellwerk.metrics.scored import Values
 
-__all__ = ["Scored", "measure", "measure_mean", "measure_statistic", "statistic_of"]
+__all__ = ["Scored", "measure", "measure_mean", "measure_point", "measure_statistic", "statistic_of"]
 
 
 def measure(
@@ -32,6 +32,17 @@ def measure(
     except NotComputableError as error:
         return Measurement(value=None, n=len(data), confidence=confidence, problem=str(error))
     return measure_statistic(statistic, len(data), confidence=confidence, seed=seed, resamples=resamples)
+
+
+def measure_point(name: str, data: Scored) -> Measurement:
+    """The metric on these rows without an interval; otherwise as `measure`."""
+    try:
+        value = estimate(statistic_of(name, data), len(data))
+    except NotComputableError as error:
+        return Measurement(value=None, n=len(data), problem=str(error))
+    if not math.isfinite(value):
+        return Measurement(value=None, n=len(data), problem="it has no finite value on these rows")
+    return Measurement(value=value, n=len(data))
 
 
 def measure_mean(values: Values, *, confidence: float = 0.95, seed: int = 0, resamples: int = RESAMPLES) -> Measurement:

@@ -17,6 +17,7 @@ from stellwerk.training.checks import failed
 from stellwerk.training.contract import StageParams, decode_params
 from stellwerk.training.jobs import Finished, Surroundings, environment_python, job_folder, run_in_job
 from stellwerk.training.masked import surroundings
+from stellwerk.training.measuring import point_measurements
 from stellwerk.training.package import copy_code, package_digest
 from stellwerk.training.predictions import predict_package
 from stellwerk.training.snapshot import Snapshot, read_snapshot
@@ -24,6 +25,8 @@ from stellwerk.training.training import train_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stellwerk.model.records import Measurement
 
 UNIT_TESTS = "unit tests"
 SMOKE = "smoke training"
@@ -58,7 +61,7 @@ def check_source(
     if tests:
         results.append(_unit_tests(stage, tests, root=root, folder=folder, around=around))
     if rows_file is not None:
-        results.append(_smoke(stage, rows_file, root=root, around=around))
+        results += _smoke(stage, rows_file, root=root, around=around)
     return tuple(results)
 
 
@@ -112,19 +115,26 @@ def _judged(finished: Finished, around: Surroundings, *, none: str) -> CheckResu
     return CheckResult(name=UNIT_TESTS, passed=process.code == 0, detail=detail[:500])
 
 
-def _smoke(stage: StageParams, rows_file: Path, *, root: Path, around: Surroundings) -> CheckResult:
+def _smoke(stage: StageParams, rows_file: Path, *, root: Path, around: Surroundings) -> list[CheckResult]:
+    """Whether it trains and predicts, and what it would measure there; the values are for people, no limit is asked."""
     try:
         snapshot = _first_rows(read_snapshot(rows_file, rows_file.suffix.removeprefix(".")))
         with tempfile.TemporaryDirectory(prefix="stellwerk-smoke-") as scratch:
             package = Path(scratch) / "package"
             every = slice(None)
-            train_package(stage, snapshot, every, root=root, into=package, around=around)
+            trained = train_package(stage, snapshot, every, root=root, into=package, around=around)
             sha256 = package_digest(package).sha256
-            predict_package(package, snapshot.rows, sha256=sha256, around=around)
+            predictions = predict_package(package, snapshot.rows, sha256=sha256, around=around)
+        values = point_measurements(trained.contract, snapshot.types[stage.code.target], predictions)
     except StellwerkError as error:
-        return failed(SMOKE, error)
+        return [failed(SMOKE, error)]
     count = len(snapshot.rows)
-    return CheckResult(name=SMOKE, passed=True, detail=f"trained on {count} stand-in rows and predicted them")
+    passed = CheckResult(name=SMOKE, passed=True, detail=f"trained on {count} stand-in rows and predicted them")
+    return [passed, *(_smoke_metric(name, value) for name, value in values.items())]
+
+
+def _smoke_metric(name: str, value: Measurement) -> CheckResult:
+    return CheckResult(name=f"smoke {name}", passed=True, measured=value, detail="on the rows it was trained on")
 
 
 def _first_rows(snapshot: Snapshot) -> Snapshot:
