@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stellwerk.adapters.forge.patience import is_limit
-from stellwerk.adapters.forge.refusal import NOT_FOUND, SERVER_ERROR, ForgeError, refusal
+from stellwerk.adapters.forge.refusal import NOT_FOUND, SERVER_ERROR, ForgeError, not_github, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from stellwerk.adapters.forge.patience import Patience
 
+ACCEPT = "application/vnd.github+json"
 NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="next"')
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ class Exchange:
         self, verb: str, path: str, *, query: Mapping[str, str | int] | None = None, given: Any = None
     ) -> tuple[dict[str, Any], Any]:
         url = path if path.startswith("http") else f"/repos/{self.repository}{path}"
-        return self.requester.requestJsonAndCheck(verb, url, dict(query or {}) or None, None, given)
+        return self.requester.requestJsonAndCheck(verb, url, dict(query or {}) or None, {"Accept": ACCEPT}, given)
 
     def _carry_out(
         self, send: Callable[[], T], *, doing: str, needs: str, look: Callable[[], T | None] | None = None
@@ -103,11 +104,7 @@ class Exchange:
             except OSError as error:  # of the connection; those of `requests` are such
                 reason = type(error).__name__
             except (RuntimeError, AssertionError, KeyError, TypeError, ValueError) as error:
-                raise ForgeError(
-                    f"the answer to {doing} is not GitHub's: {error}",
-                    where=self.repository,
-                    hint="GITHUB_API_URL must lead to GitHub's API itself; what leads elsewhere is not followed",
-                ) from error
+                raise not_github(doing, str(error), where=self.repository) from error
             self.patience.for_recovery(reason, attempt=attempt, where=self.repository, at_least=told)
             if look is not None and (found := look()) is not None:
                 return found

@@ -88,6 +88,15 @@ def refusal(error: GithubException, *, doing: str, needs: str, where: str, sees:
     return ForgeError(message, where=where, hint=hint, status=status)
 
 
+def not_github(doing: str, answer: str, *, where: str) -> ForgeError:
+    """The error of an answer that GitHub does not give: of another address, or of what stands between."""
+    return ForgeError(
+        f"the answer to {doing} is not GitHub's: {answer}",
+        where=where,
+        hint="GITHUB_API_URL must lead to GitHub's API itself; what leads elsewhere is not followed",
+    )
+
+
 def _permissions(error: GithubException, needs: str) -> str:
     accepted = (error.headers or {}).get("x-accepted-github-permissions")
     if not accepted:

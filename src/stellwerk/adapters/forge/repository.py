@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stellwerk.adapters.forge.refusal import ForgeDown, ForgeError
+from stellwerk.adapters.forge.refusal import ForgeDown, ForgeError, not_github
 
 if TYPE_CHECKING:
     from stellwerk.adapters.forge.exchange import Exchange
@@ -38,6 +38,8 @@ class Repository:
         if self._facts is None:
             found = self.exchange.get("", doing="look at the repository", needs="metadata: read")
             asked = self.exchange.repository
+            if "full_name" not in found:
+                raise not_github("look at the repository", str(found)[:100], where=asked)
             if found["full_name"].casefold() != asked.casefold():
                 raise ForgeError(
                     f"the repository {asked} is now {found['full_name']}",

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from github_server import REPOSITORY, GitHubServer, served
+from published import descriptions
+
+from stellwerk.adapters.forge import open_forge
+from stellwerk.adapters.forge.patience import Patience
+
+
+class Clock:
+    """Time that passes by sleeping only."""
+
+    def __init__(self):
+        self.time = 1_800_000_000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.time += seconds
+
+    def now(self):
+        return self.time
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def server():
+    """Everything that a test exchanges with it is held to GitHub's published descriptions, where they are installed."""
+    github = GitHubServer()
+    with served(github):
+        yield github
+    problems = [
+        f"{exchanged}: {problem}"
+        for description in descriptions()
+        for exchanged in github.exchanged
+        if "graphql" not in exchanged.path  # the schema itself answers these
+        for problem in description.problems(exchanged)
+    ]
+    assert problems == []
+
+
+@pytest.fixture
+def new_forge(server, clock):
+    """A client as a run of its own has it: nothing remembered, the patience of a whole run."""
+
+    def make(**environ):
+        given = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_TOKEN": server.token,
+            "GITHUB_API_URL": server.address,
+        }
+        patience = Patience(sleep=clock.sleep, now=clock.now, jitter=random.Random(0))
+        return open_forge({**given, **environ}, print, patience=patience)
+
+    return make
+
+
+@pytest.fixture
+def forge(new_forge):
+    return new_forge()
