@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.git.survey import Survey, survey
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
     from stellwerk.model.actions import Plan
     from stellwerk.model.declared import Json
     from stellwerk.model.findings import Finding
-    from stellwerk.model.ports import Cache
+    from stellwerk.model.ports import Cache, Tree
 
 STORED = "plan"
 FINDINGS = "findings-1"
 RECORDS = ("versionrecord", "verdict", "approval", "deployment", "incident", "release")  # kinds of the cache
+MANY = 100  # models in a registry for which another process pays
 PROMOTIONS = ("refs/heads/stellwerk/promote/", "refs/remotes/*/stellwerk/promote/**")
 
 
@@ -131,18 +134,28 @@ def empty_plan(seen: Survey) -> Plan:
 def _plan_whole(workspace: Workspace, seen: Survey, listing: Listing) -> Planned | None:
     from stellwerk.model.actions import Render, WaitKind
 
-    loader = workspace.brief
-    loaded = loader.surveyed(seen, hidden=(), records=None)
-    if loaded is None:
-        return None
-    loader.refuse_mistakes(loaded)
-    plan, settled = workspace.plan_and_settled(loaded.state)
-    empty = not plan.steps and not plan.waits
-    pending = any(isinstance(step.action, Render) and step.action.model is None for step in plan.steps)
-    pending = pending or any(wait.kind is WaitKind.EDITED and wait.model is None for wait in plan.waits)
-    if not pending:  # the files of CI rest on all models: a plan of some of them says nothing about those
-        _keep(workspace, remember(listing, _claims(loaded), settled, empty=empty))
-    return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
+    with ExitStack() as others:
+        cache_for = partial(_ahead, others, workspace) if len(seen.records) > MANY else None
+        loader = workspace.brief
+        loaded = loader.surveyed(seen, hidden=(), records=None, cache_for=cache_for)
+        if loaded is None:
+            return None
+        loader.refuse_mistakes(loaded)
+        plan, settled = workspace.plan_and_settled(loaded.state)
+        empty = not plan.steps and not plan.waits
+        pending = any(isinstance(step.action, Render) and step.action.model is None for step in plan.steps)
+        pending = pending or any(wait.kind is WaitKind.EDITED and wait.model is None for wait in plan.waits)
+        if not pending:  # the files of CI rest on all models: a plan of some of them says nothing about those
+            _keep(workspace, remember(listing, _claims(loaded), settled, empty=empty))
+        return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
+
+
+def _ahead(others: ExitStack, workspace: Workspace, recorded: Tree) -> Cache:
+    """The cache; where it holds no records, another process is started that reads them."""
+    from stellwerk.app.ahead import records_ahead
+
+    ahead = records_ahead(workspace.cache, recorded, evidence=workspace.brief.evidence)
+    return others.enter_context(ahead) if ahead else workspace.cache
 
 
 def _plan_part(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.merged import MergedTree
@@ -20,7 +20,7 @@ from stellwerk.planning.policy import Route
 from stellwerk.reconcile.world import State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from stellwerk.adapters.git.survey import Survey
     from stellwerk.model.declared import ApprovalRule, Environment, Model
@@ -69,16 +69,29 @@ class Loader:
         recorded = CommitTree(self.reader, tip or head.commit)
         return self._load(declared, recorded, tip or head.commit or "", declarations, findings)
 
-    def surveyed(self, seen: Survey, *, hidden: Collection[str], records: Collection[str] | None) -> Loaded | None:
+    def surveyed(
+        self,
+        seen: Survey,
+        *,
+        hidden: Collection[str],
+        records: Collection[str] | None,
+        cache_for: Callable[[Tree], Cache] | None = None,
+    ) -> Loaded | None:
         """As `work_tree`, from a survey, without the hidden files and with the records of these models (None: all).
 
-        None where the declarations put the records elsewhere.
+        None where the declarations put the records elsewhere. `cache_for` gives the cache to ask, once it is known
+        where the records are.
         """
         tree, recorded = part_of(self.reader, seen, hidden=hidden, records=records)
-        declarations, findings = self._declared(tree)
+        loader = replace(self, cache=cache_for(recorded)) if cache_for else self
+        return loader.read(tree, recorded, str(seen.head.commit))
+
+    def read(self, declared: Tree, recorded: Tree, basis: str) -> Loaded | None:
+        """The state of these trees; None where the declarations put the records elsewhere."""
+        declarations, findings = self._declared(declared)
         if records_ref(declarations):
             return None
-        return self._load(tree, recorded, str(seen.head.commit), declarations, findings)
+        return self._load(declared, recorded, basis, declarations, findings)
 
     def _records_tip(self, ref: str, branch: str | None) -> str | None:
         """The newest state of the records that is here; a fresh clone has only the remote's."""
@@ -120,8 +133,6 @@ class Loader:
         )
         authors = self.threshold_authors(declarations, observed, basis)
         if authors:
-            from dataclasses import replace
-
             observed = replace(observed, threshold_authors=authors)
         gates = Gates(project, observed, Route(project, observed.metric_code), self.clock.now())
         state = State(project=project, observed=observed, gates=gates, tree=declared)

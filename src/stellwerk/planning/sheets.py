@@ -73,6 +73,11 @@ class RecordReader:
         self.evidence = evidence
         self._kinds = {cls: self._kind(cls) for cls in HEADS}
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds under which the cache keeps records, releases apart."""
+        return frozenset(kind for cls, kind in self._kinds.items() if cls is not Release)
+
     def read(self, tree: Tree, paths: Mapping[str, type[T]]) -> Iterator[tuple[str, Sheet[T]]]:
         """(path, record) of every path that can be read; the others are noted as unreadable."""
         blobs, missing, known = tree.blobs(), [], self.known

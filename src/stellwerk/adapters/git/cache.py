@@ -44,6 +44,10 @@ class BlobCache:
         self._used.setdefault(kind, {})[blob] = value
         self._new.add(kind)
 
+    def keeps(self, kind: str) -> bool:
+        """Whether there is a file of that kind, whatever it holds."""
+        return self._path(kind).exists()
+
     def flush(self) -> None:
         """Write what is new. A cache that cannot be written is no error."""
         for kind in sorted(self._new):
