@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stellwerk.model.views import Explanation
     from stellwerk.planning.gates import Gates
 
+BY_ITSELF = "stellwerk reconcile"  # how the hint of a condition begins that a run meets
 MOST_MODELS = 20  # whose conditions and metrics are shown one by one
 
 
@@ -227,14 +228,14 @@ def _sources(before: Side | None, after: Side) -> Iterator[tuple[str, tuple[str,
 
 
 def _blocked(models: list[Model], after: Side) -> Iterator[Explanation]:
-    """For each environment that releases the model, what is not met there."""
+    """For each environment that releases the model, what is not met there, if the plan's own steps do not meet it."""
     if after.plan is None:
         return
     for model in models:
         for environment in after.gates.route.of(model):
             if after.gates.route.released_in(environment):
                 found = explain(model, environment, after.observed, after.gates, after.plan)
-                if any(not condition.met for condition in found.conditions):
+                if any(not item.met and not item.unblock.startswith(BY_ITSELF) for item in found.conditions):
                     yield found
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from stellwerk.model.declared import Environment, Json, Model, Project
     from stellwerk.model.observed import Observed, Version
-    from stellwerk.model.records import Measurement, Release, Verdict
+    from stellwerk.model.records import CheckResult, Measurement, Release, Verdict
     from stellwerk.planning.gates import Gates
 
 PEOPLE = frozenset({WaitKind.APPROVAL, WaitKind.REJECTED})
@@ -134,24 +134,29 @@ def _comparisons(verdict: Verdict, champion: Version | None, judges: list[str]) 
     for check in verdict.checks:
         if check.measured is None:
             continue
-        there = compared.get((check.name, check.slice))
+        there, same = compared.get((check.name, check.slice)), True
+        if there is None:
+            there, same = _own(champion, judges, verdict, check)
         yield Comparison(
             metric=check.name,
             slice=check.slice,
             limit=check.limit or "",
             passed=check.passed,
             candidate=check.measured,
-            champion=there or _own(champion, judges, check.name, check.slice),
-            same_rows=there is not None,
+            champion=there,
+            same_rows=same,
             detail=check.detail,
         )
 
 
-def _own(champion: Version | None, judges: list[str], metric: str, label: str | None) -> Measurement | None:
-    """What the champion's own verdict measured."""
+def _own(
+    champion: Version | None, judges: list[str], compared: Verdict, check: CheckResult
+) -> tuple[Measurement | None, bool]:
+    """What the champion's own verdict measured, and whether on the very rows of the verdict compared with."""
     for name in judges:
         verdict = champion.verdicts.get(name) if champion else None
-        for check in verdict.checks if verdict else ():
-            if check.name == metric and check.slice == label and check.measured is not None:
-                return check.measured
-    return None
+        for own in verdict.checks if verdict else ():
+            if verdict and own.measured is not None and (own.name, own.slice) == (check.name, check.slice):
+                same = verdict.evaluation == compared.evaluation and not verdict.excluded and not compared.excluded
+                return own.measured, same
+    return None, False

@@ -120,17 +120,20 @@ def _comparison_lines(item: ReleaseChange) -> Iterator[str]:
     out = f", {item.excluded:,} left out because the champion was trained on them" if item.excluded else ""
     yield f"Measured in {escape(item.judged_in)}{rows}{out}:"
     yield ""
-    yield table("Metric", "Rows where", old, f"Candidate {new}", "Difference", "Limit", "", "Verdict's words")
+    yield table("Metric", "Rows where", old, f"Candidate {new}", "Difference", "Limit", "Verdict's words")
+    groups: dict[tuple[str, str | None], list[Comparison]] = {}
     for comparison in item.comparisons:
+        groups.setdefault((comparison.metric, comparison.slice), []).append(comparison)
+    for (metric, label), group in groups.items():
+        first = group[0]
         yield row(
-            escape(comparison.metric),
-            escape(comparison.slice or "all"),
-            _measured(comparison.champion) + ("" if comparison.same_rows or not comparison.champion else " ¹"),
-            _measured(comparison.candidate),
-            _gap(comparison),
-            escape(comparison.limit),
-            "✅" if comparison.passed else "❌ **failed**",
-            escape(comparison.detail),
+            escape(metric),
+            escape(label or "all"),
+            _measured(first.champion) + ("" if first.same_rows or not first.champion else " ¹"),
+            _measured(first.candidate),
+            _gap(first),
+            "<br>".join(f"{'✅' if one.passed else '❌'} {escape(one.limit)}" for one in group),
+            "<br>".join(escape(one.detail) for one in group),
         )
     if any(comparison.champion and not comparison.same_rows for comparison in item.comparisons):
         yield ""

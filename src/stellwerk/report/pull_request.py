@@ -13,7 +13,7 @@ from stellwerk.model.actions import Check, Deploy, Promote, Render, Retire, Snap
 from stellwerk.report.change_evidence import check_section, data_section, history_section, release_sections
 from stellwerk.report.change_parts import blocked_section, findings_section, plan_section, threshold_section
 from stellwerk.report.plan_markdown import escape
-from stellwerk.report.words import duration, plural, short, version
+from stellwerk.report.words import MINUTE, duration, plural, short, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +54,20 @@ def verdict(change: Change) -> str:
     blockers = list(_blockers(change))
     if blockers:
         return f"❌ **Blocked:** {'; '.join(blockers)}."
+    warned = " ".join(_warnings(change))
+    return f"⚠️ {_doing(change)} {warned}" if warned else f"✅ {_doing(change)}"
+
+
+def _warnings(change: Change) -> Iterator[str]:
+    """What is not as it should be, and blocks nothing by itself."""
     failed = sorted({check.model or check.file for check in change.checks if not check.passed})
-    warned = f" ⚠️ The check of {_listed(failed)} did not pass." if failed else ""
-    return f"{'⚠️' if failed else '✅'} {_doing(change)}{warned}"
+    if failed:
+        yield f"The check of {_listed(failed)} did not pass."
+    for item in change.releases[:NAMED]:
+        unmet = sum(1 for condition in (*item.approvals, *item.conditions) if not condition.met)
+        if unmet:
+            left = f"{plural(unmet, 'condition')} {'is' if unmet == 1 else 'are'} unmet"
+            yield f"{escape(item.model)} is not deployed to {escape(item.environment)} while {left}."
 
 
 def _blockers(change: Change) -> Iterator[str]:
@@ -90,7 +101,8 @@ def _failing(item: ThresholdChange) -> str:
 def _doing(change: Change) -> str:
     parts = list(_deeds(change))
     known = [step.seconds for step in change.added if step.seconds is not None]
-    estimate = f", about {duration(sum(known))} by recorded durations" if known else ""
+    minutes = f"about {duration(sum(known))}" if sum(known) >= MINUTE else "less than a minute"
+    estimate = f", {minutes} by recorded durations" if known else ""
     waits = f" {plural(len(change.waits), 'thing')} will wait for people or time." if change.waits else ""
     if not parts:
         gone = f" {plural(len(change.dropped), 'planned step')} will not happen." if change.dropped else ""
@@ -109,7 +121,9 @@ def _deeds(change: Change) -> Iterator[str]:
     for place, count in sorted(trained.items()):
         yield f"trains {plural(count, 'model')}{f' in {escape(place)}' if place else ''}"
     yield from _checks(steps, trained=bool(trained))
+    yield from _releases(change)
     promoted = {(step.action.environment, step.action.model) for step in steps if isinstance(step.action, Promote)}
+    promoted |= {(item.environment, item.model) for item in change.releases}
     yield from _counted(steps, Promote, "promotes", "to")
     deployed = tuple(
         step
@@ -125,6 +139,23 @@ def _deeds(change: Change) -> Iterator[str]:
         yield f"has {plural(rendered, 'generated file')} written"
 
 
+def _releases(change: Change) -> Iterator[str]:
+    """What release files of the change say; many are only counted."""
+    if len(change.releases) > NAMED:
+        yield f"changes {plural(len(change.releases), 'release')}"
+        return
+    for item in change.releases:
+        where = escape(item.environment)
+        if item.after is None:
+            yield f"removes the release of {escape(item.model)} from {where}"
+        elif item.after.withdrawn:
+            yield f"withdraws {escape(item.model)} from {where}"
+        elif item.after.rollback:
+            yield f"rolls {escape(item.model)} back to {version(item.after.version)} in {where}"
+        else:
+            yield f"releases {escape(item.model)} {version(item.after.version)} to {where}"
+
+
 def _checks(steps: tuple[Step, ...], *, trained: bool) -> Iterator[str]:
     counts = Counter(step.action.environment for step in steps if isinstance(step.action, Check))
     if trained:
@@ -137,7 +168,7 @@ def _counted(steps: tuple[Step, ...], kind: type[Promote | Deploy], verb: str, p
     """By environment, what is certain apart from what must pass first."""
     counts = Counter((step.action.environment, bool(step.condition)) for step in steps if isinstance(step.action, kind))
     for (environment, conditional), count in counts.items():
-        condition = f", if {'it passes' if count == 1 else 'they pass'}" if conditional else ""
+        condition = f" (if {'it passes' if count == 1 else 'they pass'})" if conditional else ""
         yield f"{verb} {plural(count, 'model')} {preposition} {escape(environment)}{condition}"
 
 
