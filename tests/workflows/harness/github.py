@@ -190,7 +190,8 @@ class GitHub:
             if request.state == "open" and not request.fork and record["ref"] == f"refs/heads/{request.head}":
                 head = self.repository.commit_of(f"refs/pull/{request.number}/head")
                 self.update_head(request)
+                if not record["starts"] or head == self.repository.commit_of(f"refs/pull/{request.number}/head"):
+                    continue
                 event = events.pull_request(self.repository, request, "synchronize")
-                if event is not None and record["starts"] and head != record["after"]:
-                    found.append(event)
+                found += [event] if event is not None else []
         return [events.push(self.repository, record), *found] if record["starts"] else []

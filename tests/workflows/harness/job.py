@@ -194,7 +194,7 @@ class JobWork:
         self.result.steps.append(result)
         listener = Listener(result, self.place.masks)
         try:
-            post(ActionCall(job=self.place, listener=listener, env=call.env, minutes=None))
+            post(ActionCall(job=self.place, listener=listener, env=call.env, minutes=None, inputs=call.inputs))
         except (ActionError, TimeUpError) as error:
             listener.fail(str(error))
             result.outcome = result.conclusion = "failure"

@@ -17,6 +17,7 @@ class Process:
     """One process and all that it started; other threads may interrupt or kill it."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
+        self._heard = 0
         self._started = subprocess.Popen(
             command,
             cwd=cwd,
@@ -32,7 +33,10 @@ class Process:
         reader = threading.Thread(target=self._read, args=(hear,), daemon=True)
         reader.start()
         code = self._started.wait(timeout)
-        reader.join(5)  # a daemon may hold the pipe open; the runner does not wait for it either
+        heard = -1  # a daemon may hold the pipe open: wait only while something comes
+        while reader.is_alive() and heard != self._heard:
+            heard = self._heard
+            reader.join(0.5)
         return code
 
     def interrupt(self, grace: float) -> None:
@@ -57,6 +61,7 @@ class Process:
         assert self._started.stdout is not None
         with self._started.stdout as output:
             for line in output:
+                self._heard += 1
                 hear(line.decode("utf-8", "replace").rstrip("\r\n"))
 
 

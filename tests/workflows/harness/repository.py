@@ -7,12 +7,11 @@ the address under which it is found.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,25 +100,22 @@ class Repository:
         self.pull_requests: dict[int, PullRequest] = {}
         self._people: dict[str, Token] = {}
         self.bare.mkdir(parents=True)
-        self.git("init", "--quiet", "--bare", f"--initial-branch={settings.default_branch}")
-        for key in ("receive.advertisePushOptions", "uploadpack.allowAnySHA1InWant", "uploadpack.allowFilter"):
-            self.git("config", key, "true")
-        for path in ("tokens", "pushes", "delivered"):
-            (self.bare / "harness" / path).mkdir(parents=True)
-        rules = (Path(__file__).parent / "push_rules.py").read_text(encoding="utf-8")
+        self.git("init", "--quiet", "--bare", "--template=", f"--initial-branch={settings.default_branch}")
+        with (self.bare / "config").open("a", encoding="utf-8") as config:
+            config.write("[receive]\n\tadvertisePushOptions = true\n[uploadpack]\n\tallowAnySHA1InWant = true\n")
+        for path in ("harness/tokens", "harness/pushes", "hooks"):
+            (self.bare / path).mkdir(parents=True)
+        (self.bare / "harness/name").write_text(f"{name}\n", encoding="utf-8")
         for hook in ("pre-receive", "post-receive"):
-            file = self.bare / "hooks" / hook
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(f"#!{sys.executable} -IS\n{rules}", encoding="utf-8")
-            file.chmod(0o755)
+            shutil.copyfile(Path(__file__).parent / "push_rules.sh", self.bare / "hooks" / hook)
+            (self.bare / "hooks" / hook).chmod(0o755)
         self.change(settings)
 
     def change(self, settings: Settings) -> None:
         """Other settings from now on."""
         self.settings = settings
-        protected = {branch: list(allowed) for branch, allowed in settings.protected.items()}
-        rules = {"repository": self.name, "protected": protected}
-        (self.bare / "harness/rules.json").write_text(json.dumps(rules), encoding="utf-8")
+        lines = [f"{branch} {' '.join(allowed)}\n" for branch, allowed in settings.protected.items()]
+        (self.bare / "harness/protected").write_text("".join(lines), encoding="utf-8")
         self._public.parent.mkdir(parents=True, exist_ok=True)
         self._public.unlink(missing_ok=True)
         if not settings.private:
@@ -171,17 +167,21 @@ class Repository:
         token = Token(
             value=f"{kind}_{secrets.token_hex(18)}", identity=identity, permissions=dict(permissions), starts=starts
         )
-        record = {"identity": identity, "permissions": dict(permissions), "starts": starts}
-        self._token_file(token.value).write_text(json.dumps(record), encoding="utf-8")
+        rights = [permissions.get(name, "none") for name in ("contents", "workflows")]
+        file = self._token_file(token.value)
+        file.write_text("\n".join([identity, str(starts), *rights, ""]), encoding="utf-8")
+        file.with_suffix(".json").write_text(json.dumps(token.permissions), encoding="utf-8")
         return token
 
     def token(self, value: str) -> Token | None:
         """Who a token is and what it may do; None once it was revoked. For a simulated API to ask."""
+        file = self._token_file(value)
         try:
-            record = json.loads(self._token_file(value).read_text(encoding="utf-8"))
+            identity, starts, *_ = file.read_text(encoding="utf-8").splitlines()
+            permissions = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return Token(value=value, **record)
+        return Token(value=value, identity=identity, permissions=permissions, starts=starts == "True")
 
     def revoke(self, token: Token) -> None:
         self._token_file(token.value).unlink(missing_ok=True)
@@ -203,17 +203,20 @@ class Repository:
     def pushes(self) -> list[dict[str, Any]]:
         """The pushes since the last call, in their order: who, starts, before, after, ref."""
         found = []
-        for file in sorted((self.bare / "harness/pushes").glob("[0-9]*.json")):
-            found.append(json.loads(file.read_text(encoding="utf-8")))
-            file.rename(self.bare / "harness/delivered" / file.name)
+        for file in sorted((self.bare / "harness/pushes").glob("[0-9]*")):
+            who, starts, *changes = file.read_text(encoding="utf-8").splitlines()
+            file.unlink()
+            for change in changes:
+                before, after, ref = change.split()
+                found.append({"who": who, "starts": starts == "True", "before": before, "after": after, "ref": ref})
         return found
 
     def record_push(self, ref: str, after: str, *, who: str, starts: bool) -> None:
         """Move a ref as the forge itself (a merge by its button or its API) and remember it as a push."""
         before = self.commit_of(ref) or "0" * 40
         self.git("update-ref", ref, after, before)
-        record = {"who": who, "starts": starts, "before": before, "after": after, "ref": ref}
-        (self.bare / f"harness/pushes/{time.time_ns():020}-0.json").write_text(json.dumps(record), encoding="utf-8")
+        file = self.bare / f"harness/pushes/{time.time_ns()}-0"
+        file.write_text(f"{who}\n{starts}\n{before} {after} {ref}\n", encoding="utf-8")
 
     def changed_paths(self, before: str, after: str) -> list[str]:
         return self.git("diff", "--name-only", "--no-renames", before, after).splitlines()
@@ -226,4 +229,4 @@ class Repository:
         return self.git("commit-tree", tree, "-p", base, "-p", head, "-m", message)
 
     def _token_file(self, value: str) -> Path:
-        return self.bare / "harness/tokens" / f"{hashlib.sha256(value.encode()).hexdigest()}.json"
+        return self.bare / "harness/tokens" / (value if value.isidentifier() else "unknown")
