@@ -144,7 +144,7 @@ def md5(content: str) -> str:
 def declarations(models: int) -> dict[str, bytes]:
     """What people write, and the data pointers."""
     datasets = range(-(-models // MODELS_PER_DATASET))
-    text = {"mlops.yaml": PROJECT + "".join(DATASET.format(number) for number in datasets)}
+    text = {".dvc/config": "", "mlops.yaml": PROJECT + "".join(DATASET.format(number) for number in datasets)}
     text |= {f"environments/{name}.yaml": body for name, body in ENVIRONMENTS.items()}
     for number in range(models):
         name, risk = f"m{number:04d}", "high" if number % 10 == 0 else "low"

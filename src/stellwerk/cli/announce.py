@@ -14,7 +14,7 @@ from stellwerk.cli.options import examples
 )
 @with_console
 def command(console: Console, /, *, drift: str | None) -> int:
-    """Open, update and close pull requests and issues, so that they show what git says.
+    """Let pull requests and issues show what git says.
 
     Promotions that wait for a merge, incidents, approvals that are asked for, drift. Decides nothing; what the forge
     refuses is printed, and tried again by the next run.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Cache, Tree
 
 POINTERS = "pointers-1"
+DVC = ".dvc/config"
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ def observe(
         branches=branches or {},
         code=known.code,
         metric_code=known.metric_code,
+        dvc=DVC in declared.blobs(),
         generated={path: file for path, file in generated.items() if path not in FORGE_FILES},
         forge_files={path: generated[path] for path in FORGE_FILES if path in generated},
         threshold_authors=threshold_authors or {},

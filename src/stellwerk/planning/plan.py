@@ -88,6 +88,8 @@ def plan_all(
     settled = frozenset(model.name for model in project.models if model.name not in busy)
     edited = {f"train:{wait.model}" for wait in waits if wait.kind is WaitKind.EDITED}
     steps = without(steps, {f"snapshot:{name}" for name in snapshots & observed.tracked} | edited)
+    if not observed.dvc:
+        steps, waits = _without_dvc(steps, waits)
     plan = _scoped(project, Plan(basis=observed.basis, steps=tuple(steps), waits=tuple(waits)), scope)
     plan = _cap_trainings(project, plan, scope)
     if scope.shard is not None:  # after the cap: many small parts may be many trainings
@@ -113,6 +115,16 @@ def concerns_models_only(plan: Plan) -> bool:
         ):
             return False
     return all(wait.model is not None for wait in plan.waits)
+
+
+def _without_dvc(steps: list[Step], waits: list[Wait]) -> tuple[list[Step], list[Wait]]:
+    """Nothing that needs DVC, and a wait that says so where there is anything."""
+    stored = {step.key for step in steps if isinstance(step.action, Snapshot | Train)}
+    if not stored:
+        return steps, waits
+    reason = "DVC is not set up in this repository, so nothing can be stored"
+    wait = Wait(kind=WaitKind.DATA, reason=reason, unblock="stellwerk init && git commit -m 'Set up DVC'")
+    return without(steps, stored), [*waits, wait]
 
 
 def _tracked(dataset: Dataset) -> Wait:
