@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ from stellwerk.app.race import Contest, reads_in, settle
 from stellwerk.app.run import catch_up
 from stellwerk.errors import PushLostError, StellwerkError
 from stellwerk.model.actions import Deploy, Plan
-from stellwerk.model.views import Decision
+from stellwerk.model.views import Decision, Taken
+from stellwerk.planning.due import Asked, due_snapshots
 from stellwerk.planning.plan import Scope
 from stellwerk.reconcile import decide
 from stellwerk.reconcile.loop import reconcile
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 Decide = Callable[[World, State], Decision]
 
 
-def decide_and_push(workspace: Workspace, make: Decide, *, push: bool | None) -> tuple[Decision, Session]:
-    """Decide on the newest committed state and push the commit."""
+def decide_and_push(
+    workspace: Workspace, make: Decide, *, push: bool | None, patient: bool = True
+) -> tuple[Decision, Session]:
+    """Decide on the newest committed state and push the commit. `patient`: an unreachable remote is no error."""
     loaded = workspace.loader.work_tree()
     workspace.loader.refuse_mistakes(loaded)
     session = workspace.session(loaded, push=push)
-    catch_up(session, reads_in(loaded.state), patient=True)
+    catch_up(session, reads_in(loaded.state), patient=patient)
     contest, decision = Contest(), None
     while decision is None:
         decision = _try_to_decide(workspace, session, make, contest)
@@ -78,7 +81,7 @@ def _deploy_now(workspace: Workspace, session: Session, model: str, environment:
     return replace(decision, pushed=decision.pushed or bool(outcome.pushed), then=words or ("nothing to deploy",))
 
 
-def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | None) -> Decision:
+def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | None, patient: bool = True) -> Decision:
     """Take a new snapshot of a dataset now."""
 
     def make(world: World, state: State) -> Decision:
@@ -87,7 +90,23 @@ def snapshot(workspace: Workspace, dataset: str, *, because: str, push: bool | N
             summary=summary, commit=commit, pushed=False, next="stellwerk plan" if commit else "nothing to do"
         )
 
-    return decide_and_push(workspace, make, push=push)[0]
+    return decide_and_push(workspace, make, push=push, patient=patient)[0]
+
+
+def snapshot_due(workspace: Workspace, asked: Asked, *, push: bool | None) -> Iterator[Taken]:
+    """Take each snapshot that is due, one after the other; what fails is told, and the others are taken.
+
+    Raises StellwerkError where what is asked for is unknown, before anything is taken.
+    """
+    loaded = workspace.loader.work_tree()
+    workspace.loader.refuse_mistakes(loaded)
+    for due in due_snapshots(loaded.state.project, asked):
+        try:
+            decision = snapshot(workspace, due.dataset, because=due.because, push=push, patient=False)
+        except StellwerkError as error:
+            yield Taken(dataset=due.dataset, because=due.because, problem=(error.message, error.hint))
+        else:
+            yield Taken(dataset=due.dataset, because=due.because, decision=decision)
 
 
 def promote(workspace: Workspace, model: str, environment: str, *, version: int | None, push: bool | None) -> Decision:

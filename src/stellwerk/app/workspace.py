@@ -13,7 +13,7 @@ from stellwerk.errors import StellwerkError
 from stellwerk.model.clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from stellwerk.app.quick import Planned
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from stellwerk.model.forge import Announced, Look
     from stellwerk.model.ports import Actor
     from stellwerk.model.records import CheckResult
-    from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Rendered, Status, VersionDiff
+    from stellwerk.model.views import Decision, Explanation, HistoryEntry, Outcome, Rendered, Status, Taken, VersionDiff
     from stellwerk.planning.change import Change
+    from stellwerk.planning.due import Asked
     from stellwerk.planning.jobs import Jobs
     from stellwerk.planning.parts import Parts
     from stellwerk.planning.plan import Scope
     from stellwerk.planning.portion import Portion
     from stellwerk.planning.shard import Shard
     from stellwerk.reconcile.world import Event, State
+    from stellwerk.render.actions import PinnedAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +252,15 @@ class Workspace:
 
         return render_files(self, check=check, force=force, directory=directory)
 
+    def pinned_actions(self) -> tuple[tuple[PinnedAction, ...], frozenset[str]]:
+        """The actions that workflows here use, and the names of those that are declared."""
+        from stellwerk.model.declared import Workflows
+        from stellwerk.render.actions import ACTIONS, pinned
+
+        workflows = self.brief.work_tree().declarations.project.workflows or Workflows()
+        names = sorted({*ACTIONS, *workflows.actions})
+        return tuple(pinned(name, workflows.actions) for name in names), frozenset(workflows.actions)
+
     def check(self, model: str, environment: str | None, on_line: Callable[[str], None]) -> tuple[CheckResult, ...]:
         """Train and judge what lies in the work tree; commit nothing."""
         from stellwerk.app.trial import try_out
@@ -280,6 +291,12 @@ class Workspace:
         from stellwerk.app.decisions import snapshot
 
         return snapshot(self, dataset, because=because, push=push)
+
+    def snapshot_due(self, asked: Asked, *, push: bool | None) -> Iterator[Taken]:
+        """Take the snapshots that models ask for unasked, as `retrain` says."""
+        from stellwerk.app.decisions import snapshot_due
+
+        return snapshot_due(self, asked, push=push)
 
     def promote(self, model: str, environment: str, *, version: int | None, push: bool | None) -> Decision:
         from stellwerk.app.decisions import promote

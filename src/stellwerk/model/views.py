@@ -142,6 +142,16 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A dataset that was due: the decision, or (message, hint) of why there is none."""
+
+    dataset: str
+    because: str
+    decision: Decision | None = None
+    problem: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """A step that was carried out: its one-line summary, and the commit it became (None: changed nothing)."""
 

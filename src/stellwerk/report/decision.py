@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellwerk.report.terminal import Ink, clean, hang, wrap
+from stellwerk.report.terminal import Ink, clean, clean_lines, hang, wrap
 from stellwerk.report.words import short
 
 if TYPE_CHECKING:
-    from stellwerk.model.views import Decision
+    from stellwerk.model.views import Decision, Taken
 
 
 def decision_text(decision: Decision, *, color: bool, width: int, hints: bool = True) -> str:
@@ -24,4 +24,15 @@ def decision_text(decision: Decision, *, color: bool, width: int, hints: bool = 
     lines += [line for words in decision.then for line in wrap(f"then {clean(words)}", width=width, indent=2)]
     if hints and decision.next:
         lines += wrap(f"Next: {clean(decision.next)}", width=width)
+    return "\n".join(lines) + "\n"
+
+
+def taken_text(taken: Taken, *, color: bool, width: int) -> str:
+    """A snapshot that was due: what became of it, or why it failed."""
+    if taken.decision is not None:
+        return decision_text(taken.decision, color=color, width=width, hints=False)
+    message, hint = taken.problem
+    lines = [f"{Ink(color=color).red('✗')} snapshot: {clean(taken.dataset)} ({clean(taken.because)}) failed:"]
+    lines += (f"    {line}" for line in clean_lines(message).split("\n"))
+    lines += wrap(f"→ {clean(hint)}", width=width, indent=4) if hint else []
     return "\n".join(lines) + "\n"

@@ -23,6 +23,7 @@ from stellwerk.planning.rules import (
     people,
     release_of_stellwerk,
     releases,
+    retraining,
     route,
     thresholds,
 )
@@ -47,6 +48,7 @@ FAMILIES = (
     credentials,
     releases,
     lost_files,
+    retraining,
 )
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)
