@@ -12,43 +12,29 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import urlencode
 
-from published import EXAMPLES, Exchanged, graphql_schema
+from github_answers import DOCUMENTATION, OWNER, ROUTES, Answer, Refused, graphql, invalid
+from published import EXAMPLES, Exchanged
 
-OWNER, REPOSITORY = "octocat", "octocat/Hello-World"
+REPOSITORY = f"{OWNER}/Hello-World"
 BOT = "github-actions[bot]"
 PAGE = 100
-DOCUMENTATION = "https://docs.github.com/rest"
-Answer = tuple[int, Any]
-
-
-class Refused(Exception):  # noqa: N818
-    def __init__(self, status: int, message: str, *details: Any, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers or {}
-        self.answer: dict[str, Any] = {"message": message, "documentation_url": DOCUMENTATION}
-        if details:
-            self.answer["errors"] = list(details)
-
-
-def invalid(resource: str, field_name: str, code: str, **more: Any) -> Refused:
-    return Refused(422, "Validation Failed", {"resource": resource, "field": field_name, "code": code, **more})
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """The next `times` requests that match get this answer (None: the connection breaks), done or not."""
+    """The next `times` requests that match, after `skip`, get this answer (None: the connection breaks), done or not."""
 
     request: re.Pattern[str]
     status: int | None
     message: str
     headers: dict[str, str]
     times: int
+    skip: int
     carried_out: bool
 
 
@@ -132,7 +118,9 @@ class GitHubServer:
         times: int = 1,
         carried_out: bool = False,
         headers: dict[str, str] | None = None,
+        skip: int = 0,
     ) -> None:
+        """Break the next `times` matching requests after `skip` of them, done or not."""
         self.faults.append(
             Fault(
                 request=re.compile(request),
@@ -140,6 +128,7 @@ class GitHubServer:
                 message=message,
                 headers=headers or {},
                 times=times,
+                skip=skip,
                 carried_out=carried_out,
             )
         )
@@ -157,55 +146,48 @@ class GitHubServer:
         self, verb: str, target: str, headers: dict[str, str], body: Any
     ) -> tuple[int | None, dict[str, str], Any]:
         path = _short(target.partition("?")[0])
+        self._act_before(f"{verb} {path}")
         with self._lock:
-            hook = next((entry for entry in self._hooks if entry[0].fullmatch(f"{verb} {path}")), None)
-            if hook:
-                self._hooks.remove(hook)
-        if hook:
-            hook[1]()
-        with self._lock:
-            extra: dict[str, str] = {}
-            fault = next((f for f in self.faults if f.times and f.request.fullmatch(f"{verb} {path}")), None)
-            if fault:
-                fault.times -= 1
+            fault = self._fault(f"{verb} {path}")
             request = Exchanged(verb=verb, target=target, headers=headers, body=body, status=0)
-            if fault and not fault.carried_out:
-                status, answer, extra = (
-                    fault.status,
-                    {"message": fault.message, "documentation_url": DOCUMENTATION},
-                    fault.headers,
-                )
-            else:
+            status: int | None = 0
+            answer, extra = None, dict[str, str]()
+            if fault is None or fault.carried_out:
                 try:
                     status, answer = self._answer(request, path, extra)
                 except Refused as refused:
                     status, answer, extra = refused.status, refused.answer, refused.headers
-                if fault:
-                    status, answer, extra = (
-                        fault.status,
-                        {"message": fault.message, "documentation_url": DOCUMENTATION},
-                        fault.headers,
-                    )
+            if fault is not None:
+                status, extra = fault.status, fault.headers
+                answer = {"message": fault.message, "documentation_url": DOCUMENTATION}
             if status is not None:
-                self.exchanged.append(
-                    Exchanged(
-                        verb=verb,
-                        target=target,
-                        headers=headers,
-                        body=body,
-                        status=status,
-                        answer_headers=extra,
-                        answer=answer,
-                    )
-                )
+                self.exchanged.append(replace(request, status=status, answer=answer))
             return status, extra, answer
+
+    def _act_before(self, request: str) -> None:
+        with self._lock:
+            hook = next((entry for entry in self._hooks if entry[0].fullmatch(request)), None)
+            if hook:
+                self._hooks.remove(hook)
+        if hook:
+            hook[1]()
+
+    def _fault(self, request: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.times and fault.request.fullmatch(request):
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
+                fault.times -= 1
+                return fault
+        return None
 
     def _answer(self, request: Exchanged, path: str, headers: dict[str, str]) -> Answer:
         if request.headers.get("Authorization") != f"token {self.token}":
             raise Refused(401, "Bad credentials")
         assert request.headers["X-GitHub-Api-Version"] == "2022-11-28" or path == "/graphql"
         if path == "/graphql":
-            return 200, self._graphql(request.body)
+            return 200, graphql(self, request.body)
         if not self.visible:
             raise Refused(404, "Not Found")
         for pattern, verb, answer, right in ROUTES:
@@ -230,40 +212,9 @@ class GitHubServer:
         size = min(int(request.query.get("per_page", 30)), self.page)
         number = int(request.query.get("page", 1))
         if number * size < len(entries):
-            query = "&".join(f"{k}={v}" for k, v in {**request.query, "page": number + 1}.items())
+            query = urlencode({**request.query, "page": number + 1})
             headers["link"] = f'<{self.address}{request.path}?{query}>; rel="next"'
         return entries[(number - 1) * size : number * size]
-
-    def _repository(self, _: Exchanged) -> Answer:
-        return 200, {**self.examples["full-repository"], "allow_auto_merge": True, **self.settings}
-
-    def _list_pulls(self, request: Exchanged) -> Answer:
-        query = request.query
-        found = [
-            self._simple(pull)
-            for pull in sorted(self.pulls.values(), key=lambda pull: -pull["number"])
-            if query["state"] in {"all", pull["state"]} and pull["head"]["label"] == query["head"]
-        ]
-        return 200, found
-
-    def _open_pull(self, request: Exchanged) -> Answer:
-        given = request.body
-        head, base = given["head"], given["base"]
-        if head not in self.branches:
-            raise invalid("PullRequest", "head", "invalid")
-        if base not in self.branches:
-            raise invalid("PullRequest", "base", "invalid")
-        for pull in self.pulls.values():
-            if pull["state"] == "open" and (pull["head"]["ref"], pull["base"]["ref"]) == (head, base):
-                message = f"A pull request already exists for {OWNER}:{head}."
-                raise Refused(
-                    422, "Validation Failed", {"resource": "PullRequest", "code": "custom", "message": message}
-                )
-        if self.branches[head] == self.branches[base]:
-            message = f"No commits between {base} and {head}"
-            raise Refused(422, "Validation Failed", {"resource": "PullRequest", "code": "custom", "message": message})
-        self._check("PullRequest", given)
-        return 201, self.open_pull(head, base, title=given["title"], body=given["body"], by=self.viewer)
 
     def open_pull(self, head: str, base: str, *, title: str, body: str, by: str) -> dict[str, Any]:
         self._next += 1
@@ -279,58 +230,6 @@ class GitHubServer:
         self.pulls[self._next] = pull
         return self._full(pull)
 
-    def _get_pull(self, _: Exchanged, number: int) -> Answer:
-        pull = self._found(self.pulls, number)
-        if pull["looks"]:
-            pull["looks"] -= 1
-            return 200, {**self._full(pull), "mergeable_state": "unknown", "mergeable": None}
-        return 200, self._full(pull)
-
-    def _edit_pull(self, request: Exchanged, number: int) -> Answer:
-        pull = self._found(self.pulls, number)
-        self._check("PullRequest", request.body)
-        if "base" in request.body:
-            if pull["state"] == "closed":
-                message = "Cannot change the base branch of a closed pull request."
-                raise Refused(
-                    422, "Validation Failed", {"resource": "PullRequest", "code": "custom", "message": message}
-                )
-            pull["base"].update(ref=request.body["base"], label=f"{OWNER}:{request.body['base']}")
-        pull.update({key: value for key, value in request.body.items() if key in {"title", "body", "state"}})
-        return 200, self._full(pull)
-
-    def _merge_pull(self, request: Exchanged, number: int) -> Answer:
-        pull = self._found(self.pulls, number)
-        method = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
-        if pull["merged"] or pull["state"] == "closed" or pull["mergeable_state"] in {"dirty", "blocked", "draft"}:
-            raise Refused(405, "Pull Request is not mergeable")
-        if not self._repository(request)[1][method[request.body["merge_method"]]]:
-            raise Refused(405, f"{request.body['merge_method'].title()} merges are not allowed on this repository.")
-        if request.body["sha"] != pull["head"]["sha"]:
-            raise Refused(409, "Head branch was modified. Review and try the merge again.")
-        self.merge(number)
-        return 200, {"sha": pull["head"]["sha"], "merged": True, "message": "Pull Request successfully merged"}
-
-    def _list_issues(self, request: Exchanged) -> Answer:
-        query = request.query
-        found = [self._issue(number) for number in sorted({*self.issues, *self.pulls})]
-        wanted = query["labels"]
-        return 200, [
-            issue
-            for issue in found
-            if query["state"] in {"all", issue["state"]} and wanted in [label["name"] for label in issue["labels"]]
-        ]
-
-    def _get_issue(self, _: Exchanged, number: int) -> Answer:
-        return 200, self._issue(number)
-
-    def _open_issue(self, request: Exchanged) -> Answer:
-        if not self._repository(request)[1]["has_issues"]:
-            raise Refused(410, "Issues has been disabled in this repository.")
-        self._check("Issue", request.body)
-        labels = [] if self.drops_labels else request.body.get("labels", [])
-        return 201, self.open_issue({**request.body, "labels": labels}, by=self.viewer)
-
     def open_issue(self, given: dict[str, Any], *, by: str) -> dict[str, Any]:
         self._next += 1
         issue = copy.deepcopy(self.examples["issue"])
@@ -345,94 +244,6 @@ class GitHubServer:
         self.issues[self._next] = issue
         self._set(issue, given)
         return issue
-
-    def _edit_issue(self, request: Exchanged, number: int) -> Answer:
-        issue = self._found(self.issues, number)
-        self._check("Issue", request.body)
-        issue.update({key: value for key, value in request.body.items() if key in {"title", "body", "state_reason"}})
-        if request.body.get("state") == "closed" and issue["state"] == "open":
-            self.close(number, by=self.viewer)
-        elif request.body.get("state") == "open":
-            issue.update(state="open", closed_at=None)
-            self.closers.pop(number, None)
-        self._set(issue, request.body)
-        return 200, self._issue(number)
-
-    def _list_comments(self, _: Exchanged, number: int) -> Answer:
-        self._issue(number)
-        return 200, [c for _, c in sorted(self.comments.items()) if c["issue_url"].endswith(f"/{number}")]
-
-    def _comment(self, request: Exchanged, number: int) -> Answer:
-        self._issue(number)
-        if number in self.locked:
-            raise Refused(403, "Unable to create comment because issue is locked.")
-        self._check("IssueComment", request.body)
-        return 201, self.comment_by(self.viewer, number, request.body["body"])
-
-    def _edit_comment(self, request: Exchanged, number: int) -> Answer:
-        comment = self._found(self.comments, number)
-        comment["body"] = request.body["body"]
-        return 200, comment
-
-    def _delete_comment(self, _: Exchanged, number: int) -> Answer:
-        self._found(self.comments, number)
-        del self.comments[number]
-        return 204, None
-
-    def _add_labels(self, request: Exchanged, number: int) -> Answer:
-        if self.drops_labels:
-            raise Refused(403, "Must have push access to label.")
-        thing = self.pulls.get(number) or self.issues[number]
-        names = [label["name"] for label in thing["labels"]]
-        thing["labels"] = [self._label(name) for name in dict.fromkeys([*names, *request.body["labels"]])]
-        return 200, thing["labels"]
-
-    def _get_label(self, _: Exchanged, name: str) -> Answer:
-        if unquote(str(name)) not in self.labels:
-            raise Refused(404, "Not Found")
-        return 200, self._label(str(name))
-
-    def _make_label(self, request: Exchanged) -> Answer:
-        if request.body["name"] in self.labels:
-            raise invalid("Label", "name", "already_exists")
-        self.labels.add(request.body["name"])
-        return 201, self._label(request.body["name"])
-
-    def _assignable(self, _: Exchanged, login: str) -> Answer:
-        if unquote(str(login)) not in self.people:
-            raise Refused(404, "Not Found")
-        return 204, None
-
-    def _graphql(self, body: Any) -> dict[str, Any]:
-        from graphql import GraphQLError, graphql_sync
-
-        def enable(_: Any, input: dict[str, Any]) -> Any:  # noqa: A002
-            pull = next(pull for pull in self.pulls.values() if pull["node_id"] == input["pullRequestId"])
-            state = pull["mergeable_state"]
-            if "contents: write" not in self.rights:
-                raise GraphQLError("Resource not accessible by integration", extensions={"type": "FORBIDDEN"})
-            if not self._repository(None)[1]["allow_auto_merge"]:  # type: ignore[arg-type]
-                raise GraphQLError("Pull request Auto merge is not allowed for this repository")
-            if state in {"clean", "unstable", "has_hooks"}:
-                raise GraphQLError(f"Pull request Pull request is in {state} status")
-            example = {"enabled_by": self._user(self.viewer), "commit_title": "", "commit_message": ""}
-            pull["auto_merge"] = {**example, "merge_method": input["mergeMethod"].lower()}
-            return {"pullRequest": {"number": pull["number"]}}
-
-        def viewer(_: Any) -> Any:
-            if not self.tells_bots:
-                raise GraphQLError("Resource not accessible by integration", extensions={"type": "FORBIDDEN"})
-            return {"login": self.viewer}
-
-        root = {"viewer": viewer, "enablePullRequestAutoMerge": enable}
-        done = graphql_sync(graphql_schema(), body["query"], root, variable_values=body["variables"])
-        if not done.errors:
-            return {"data": done.data}
-        errors = [
-            {"type": (e.extensions or {}).get("type", "UNPROCESSABLE"), "path": e.path, "message": e.message}
-            for e in done.errors
-        ]
-        return {"data": done.data, "errors": errors}
 
     def _found(self, things: dict[int, Any], number: int) -> Any:
         if number not in things:
@@ -478,28 +289,6 @@ class GitHubServer:
     def _user(self, login: str) -> dict[str, Any]:
         kind = "Bot" if login.endswith("[bot]") else "User"
         return {**self.examples["issue-comment"]["user"], "login": login, "type": kind}
-
-
-ROUTES: tuple[tuple[str, str, Callable[..., Answer], str], ...] = (
-    ("", "GET", GitHubServer._repository, ""),
-    ("/pulls", "GET", GitHubServer._list_pulls, ""),
-    ("/pulls", "POST", GitHubServer._open_pull, "pull-requests: write"),
-    (r"/pulls/(\d+)", "GET", GitHubServer._get_pull, ""),
-    (r"/pulls/(\d+)", "PATCH", GitHubServer._edit_pull, "pull-requests: write"),
-    (r"/pulls/(\d+)/merge", "PUT", GitHubServer._merge_pull, "contents: write"),
-    ("/issues", "GET", GitHubServer._list_issues, ""),
-    ("/issues", "POST", GitHubServer._open_issue, "issues: write"),
-    (r"/issues/(\d+)", "GET", GitHubServer._get_issue, ""),
-    (r"/issues/(\d+)", "PATCH", GitHubServer._edit_issue, "issues: write"),
-    (r"/issues/(\d+)/comments", "GET", GitHubServer._list_comments, ""),
-    (r"/issues/(\d+)/comments", "POST", GitHubServer._comment, "issues: write"),
-    (r"/issues/comments/(\d+)", "PATCH", GitHubServer._edit_comment, "issues: write"),
-    (r"/issues/comments/(\d+)", "DELETE", GitHubServer._delete_comment, "issues: write"),
-    (r"/issues/(\d+)/labels", "POST", GitHubServer._add_labels, "issues: write"),
-    (r"/labels/([^/]+)", "GET", GitHubServer._get_label, ""),
-    ("/labels", "POST", GitHubServer._make_label, "issues: write"),
-    (r"/assignees/([^/]+)", "GET", GitHubServer._assignable, ""),
-)
 
 
 def _short(path: str) -> str:

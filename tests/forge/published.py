@@ -46,7 +46,6 @@ class Exchanged:
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None
     status: int
-    answer_headers: dict[str, str] = field(default_factory=dict)
     answer: Any = None
 
     @property
@@ -176,6 +175,21 @@ def _as_declared(value: str, schema: dict[str, Any]) -> Any:
 def descriptions() -> tuple[Description, ...]:
     """Of github.com and of the oldest Enterprise Server; empty: they are not installed."""
     return tuple(Description(name) for name in DESCRIPTIONS) if node_modules() else ()
+
+
+def problems(exchanged: Exchanged) -> tuple[str, ...]:
+    """What is not as any of the descriptions says; nothing where they are not installed."""
+    if exchanged.path == "/graphql":
+        return ()  # it was answered by the schema
+    judged = {name: getattr(exchanged, name) for name in ("verb", "target", "body", "status", "answer")}
+    headers = {name: value for name, value in exchanged.headers.items() if name != "Host"}
+    return _problems(json.dumps({**judged, "headers": headers}, sort_keys=True))
+
+
+@functools.cache
+def _problems(judged: str) -> tuple[str, ...]:
+    exchanged = Exchanged(**json.loads(judged))
+    return tuple(problem for description in descriptions() for problem in description.problems(exchanged))
 
 
 @functools.cache

@@ -192,3 +192,36 @@ def test_old_tokens_get_the_permission_from_our_own_list():
     error = GithubException(403, {"message": "Resource not accessible by personal access token"}, {})
     hint = refusal(error, doing="comment", needs="pull-requests: write", where="a/b").hint
     assert "`permissions: {pull-requests: write}`" in hint
+
+
+@pytest.mark.parametrize(
+    ("message", "headers", "words"),
+    [
+        ("Repository was archived so is read-only.", {}, "the repository is archived"),
+        (
+            "Resource protected by organization SAML enforcement.",
+            {"x-github-sso": "required; url=https://x"},
+            "single sign-on",
+        ),
+        ("Resource not accessible by personal access token", {}, "`permissions: {issues: write}`"),
+    ],
+)
+def test_other_refusals_say_what_to_do(server, forge, message, headers, words):
+    server.fail("POST /issues", 403, message, headers=headers)
+    with pytest.raises(ForgeError) as caught:
+        issue(forge)
+    assert words in caught.value.hint
+
+
+def test_many_writes_are_kept_a_second_apart(server, forge, clock):
+    server.branch("feature")
+    number = server.open_pull("feature", "main", title="a", body="b", by="ada")["number"]
+    for marker in range(24):
+        forge.comment(number=number, marker=f"report/{marker}", body="b")
+    assert clock.slept == [1, 1, 1, 1]
+
+
+def test_a_marker_without_a_name_is_refused(server, forge):
+    with pytest.raises(ForgeError, match="the marker ''"):
+        issue(forge, marker="")
+    assert server.issues == {}

@@ -206,3 +206,8 @@ def test_a_token_that_may_open_but_not_label_is_told_so(server, report):
     with pytest.raises(ForgeError, match="label #1, without which it is not found again") as caught:
         report()
     assert "issues: write" in caught.value.hint
+
+
+def test_two_runs_that_make_the_label_at_once_both_go_on(server, report):
+    server.before("POST /labels", lambda: server.labels.add("stellwerk"))
+    assert report().change == "opened"

@@ -62,10 +62,10 @@ def test_the_server_answers_from_the_examples_of_the_pinned_description():
 def test_the_published_graphql_schema_knows_what_we_ask():
     from graphql import parse, validate
 
-    from stellwerk.adapters.forge.merging import ENABLE
+    from stellwerk.adapters.forge.merging import DISABLE, ENABLE
     from stellwerk.adapters.forge.repository import WHO
 
     assert "repository" in graphql_schema().query_type.fields, "this is GitHub's own"
-    for query in (ENABLE, WHO):
+    for query in (ENABLE, DISABLE, WHO):
         assert validate(graphql_schema(), parse(query)) == []
     assert validate(graphql_schema(), parse(WHO.replace("login", "logon"))) != []

@@ -218,3 +218,20 @@ def test_without_the_right_to_merge_the_pull_request_is_there_and_the_right_is_n
     thing = propose(merge=True)
     assert (thing.change, thing.merged) == ("opened", False)
     assert "contents: write" in thing.note
+
+
+def test_an_auto_merge_that_is_no_longer_wanted_is_taken_back(server, propose):
+    server.merge_state = "blocked"
+    propose(merge=True)
+    assert propose().change == "updated"
+    assert server.pulls[1]["auto_merge"] is None
+    before = server.written()
+    assert (propose().change, server.written()) == ("unchanged", before)
+
+
+def test_an_auto_merge_that_a_person_asked_for_stays(server, propose):
+    server.merge_state = "blocked"
+    propose(merge=True)
+    server.pulls[1]["auto_merge"]["enabled_by"] = server._user("ada")
+    assert propose().change == "unchanged"
+    assert server.pulls[1]["auto_merge"] is not None

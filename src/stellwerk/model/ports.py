@@ -145,8 +145,9 @@ class Forge(Protocol):
     def pull_request(
         self, *, branch: str, base: str, title: str, body: str, merge: bool = False, labels: tuple[str, ...] = ()
     ) -> Thing:
-        """Open or update the pull request of that head branch; `merge`: have it merged once its checks are green.
+        """Open or update the pull request of that head branch.
 
+        `merge`: have it merged once its checks are green; without, an auto-merge that was asked for is taken back.
         "skipped": the branch is gone or holds nothing new, or a person closed the pull request of this very title. What
         a person edits in it stays until the texts given here change. Why it was not merged is in the note.
         """

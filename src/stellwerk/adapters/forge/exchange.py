@@ -78,6 +78,8 @@ class Exchange:
     def _send(
         self, verb: str, path: str, *, query: Mapping[str, str | int] | None = None, given: Any = None
     ) -> tuple[dict[str, Any], Any]:
+        if verb != "GET":
+            self.patience.before_write()
         url = path if path.startswith("http") else f"/repos/{self.repository}{path}"
         return self.requester.requestJsonAndCheck(verb, url, dict(query or {}) or None, {"Accept": ACCEPT}, given)
 

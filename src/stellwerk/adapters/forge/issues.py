@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from stellwerk.adapters.forge.marker import Marker, below_marker, check_texts, digest, read_marker
+from stellwerk.adapters.forge.refusal import INVALID, ForgeError
 from stellwerk.model.ports import Thing
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ class Issues:
         if not left:
             return self._make(mark, given)
         last = left[-1]
-        before = read_marker(last["body"])
-        if before and not before.over and before.said == mark.said:
+        before = _marker(last)
+        if not before.over and before.said == mark.said:
             note = "a person closed it; it is reopened when there is something new"
             return Thing(number=last["number"], url=last["html_url"], change="skipped", note=note)
-        again = replace(mark, round=before.round + 1 if before else 1)
+        again = replace(mark, round=before.round + 1)
         return self._write(last, again, {**given, "state": "open", "state_reason": "reopened"}, change="reopened")
 
     def close(self, *, marker: str, comment: str) -> Thing | None:
@@ -64,7 +65,7 @@ class Issues:
             return None
         self._close_twins(found)
         issue = found[0]
-        before = read_marker(issue["body"]) or Marker(name=marker)
+        before = _marker(issue)
         number = issue["number"]
         self.comments.keep(number=number, marker=f"over/{before.round}/{marker}", body=comment, needs=NEEDS)
         self._close(issue, replace(before, over=True), below_marker(issue["body"]), reason="completed")
@@ -74,8 +75,8 @@ class Issues:
         """As `Forge.issues`."""
         if not self.repository.facts().issues:
             return ()
-        marks = (read_marker(issue["body"]) for issue in self._list("open").values())
-        return tuple(sorted({mark.name for mark in marks if mark and mark.name.startswith(prefix)}))
+        names = {_marker(issue).name for issue in self._list("open").values()}
+        return tuple(sorted(name for name in names if name and name.startswith(prefix)))
 
     def _list(self, state: str, *, fresh: bool = False) -> dict[int, Issue]:
         if fresh or state not in self._listed:
@@ -88,9 +89,7 @@ class Issues:
     def _named(self, marker: str, state: str, *, fresh: bool = False) -> list[Issue]:
         """Those with the marker, the oldest first."""
         issues = self._list(state, fresh=fresh)
-        return [
-            issue for _, issue in sorted(issues.items()) if (mark := read_marker(issue["body"])) and mark.name == marker
-        ]
+        return [issue for _, issue in sorted(issues.items()) if _marker(issue).name == marker]
 
     def _make(self, mark: Marker, given: Issue) -> Thing:
         self._ensure_label()
@@ -114,7 +113,7 @@ class Issues:
         return Thing(number=twins[0]["number"], url=twins[0]["html_url"], change="opened", note=note)
 
     def _update(self, issue: Issue, mark: Marker, given: Issue) -> Thing:
-        before = read_marker(issue["body"]) or mark
+        before = _marker(issue)
         if before.asked == mark.asked:
             return Thing(number=issue["number"], url=issue["html_url"], change="unchanged")
         return self._write(issue, replace(mark, round=before.round), given, change="updated")
@@ -148,19 +147,18 @@ class Issues:
             self._listed[after["state"]][number] = after
 
     def _ensure_label(self) -> None:
-        if self.exchange.exists(f"/labels/{LABEL}", doing="look for our label", needs="issues: read"):
+        if self._has_label():
             return
         given = {"name": LABEL, "color": "1f6feb", "description": "Written and found again by Stellwerk"}
-        self.exchange.make(
-            "POST",
-            "/labels",
-            given,
-            look=lambda: (
-                self.exchange.exists(f"/labels/{LABEL}", doing="look for our label", needs="issues: read") or None
-            ),
-            doing="make our label",
-            needs=NEEDS,
-        )
+        look = lambda: self._has_label() or None  # noqa: E731
+        try:
+            self.exchange.make("POST", "/labels", given, look=look, doing="make our label", needs=NEEDS)
+        except ForgeError as error:
+            if error.status != INVALID or not self._has_label():  # else another run was faster
+                raise
+
+    def _has_label(self) -> bool:
+        return self.exchange.exists(f"/labels/{LABEL}", doing="look for our label", needs="issues: read")
 
     def _can_be_assigned(self, logins: list[str], *, room: int = MOST_ASSIGNEES) -> tuple[list[str], str]:
         """Those who can, and words about the others. One whom GitHub does not know makes it refuse the whole issue."""
@@ -174,6 +172,11 @@ class Issues:
         if len(able) > room:
             notes.append(f"GitHub assigns {MOST_ASSIGNEES} at most, so left out: {', '.join(able[room:])}")
         return able[:room], "; ".join(notes)
+
+
+def _marker(issue: Issue) -> Marker:
+    """Its marker; a nameless one where a person put our label on an issue of their own."""
+    return read_marker(issue["body"]) or Marker(name="")
 
 
 def _names(issue: Issue) -> list[str]:

@@ -38,8 +38,11 @@ class Marker:
     def above(self, body: str) -> str:
         """The body with the marker as its first line."""
         line = str(self)
-        if len(line) >= MARKER_LENGTH:
-            raise ForgeError(f"the marker has {len(line)} characters", where=self.name, hint="name it shorter")
+        if not self.name or len(line) >= MARKER_LENGTH:
+            raise ForgeError(
+                f"the marker {self.name!r} makes {len(line)} characters of 1 to {MARKER_LENGTH - 1}",
+                hint="name it otherwise",
+            )
         return f"{line}\n{body}"
 
 

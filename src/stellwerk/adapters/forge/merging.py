@@ -24,6 +24,10 @@ ENABLE = (
     "mutation($input: EnablePullRequestAutoMergeInput!)"
     " { enablePullRequestAutoMerge(input: $input) { pullRequest { number } } }"
 )
+DISABLE = (
+    "mutation($input: DisablePullRequestAutoMergeInput!)"
+    " { disablePullRequestAutoMerge(input: $input) { pullRequest { number } } }"
+)
 WHY_NOT = {
     "dirty": "it conflicts with its base branch",
     "draft": "it is a draft",
@@ -63,6 +67,16 @@ class Merging:
         if state in WAITING:
             note += "; the repository does not allow auto-merge, so the next run tries again"
         return replace(thing, note=note)
+
+    def hold(self, pull: dict[str, Any], thing: Thing) -> Thing:
+        """Take back an auto-merge that we asked for once; a person's stays."""
+        asked = pull["auto_merge"]
+        if asked is None or not self.repository.is_ours(asked["enabled_by"]):
+            return thing
+        given = {"input": {"pullRequestId": pull["node_id"]}}
+        doing = f"have #{pull['number']} no longer merged automatically"
+        self.exchange.graphql(DISABLE, given, doing=doing, needs=NEEDS)
+        return replace(thing, change="updated" if thing.change == "unchanged" else thing.change)
 
     def _settled(self, number: int) -> dict[str, Any]:
         pull: dict[str, Any] = {}

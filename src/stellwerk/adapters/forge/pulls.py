@@ -45,7 +45,7 @@ class Pulls:
         if thing.change == "skipped":
             return thing
         thing = self._label(pull, labels, thing)
-        return self.merging.merge(pull, thing) if merge else thing
+        return self.merging.merge(pull, thing) if merge else self.merging.hold(pull, thing)
 
     def _open(self, branch: str, base: str) -> Pull | None:
         pulls = self._of(branch, state="open")

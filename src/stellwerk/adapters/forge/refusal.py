@@ -76,6 +76,10 @@ def refusal(error: GithubException, *, doing: str, needs: str, where: str, sees:
             "allow it in the settings of the repository (Actions, General, Workflow permissions), or use a GitHub App:"
             " workflows: {identity: github-app}"
         )
+    elif status == FORBIDDEN and "archived" in words:
+        hint = "the repository is archived; unarchive it, or declare no forge"
+    elif status == FORBIDDEN and (error.headers or {}).get("x-github-sso", "").startswith("required"):
+        hint = "authorise the token for the organisation's single sign-on"
     elif status == FORBIDDEN:
         hint = f"the token lacks a right: give the job {_permissions(error, needs)}"
         hint += "; on a pull request from a fork there is no such token, and the job's summary holds the report"
