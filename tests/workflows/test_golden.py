@@ -13,7 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellwerk.render.github import literal, text_value
+from stellwerk.model.declared import Workflows
+from stellwerk.render.github import literal, render_workflow, text_value
+from stellwerk.render.pipelines import pipelines
+from stellwerk.render.pipelines.facts import Facts
+from stellwerk.render.proof import prove
 from stellwerk.render.quoting import scalar
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -128,3 +132,25 @@ def stellwerk(folder: Path, *args: str, code: int = 0) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ("permissions: {}\n\nconcurrency", "permissions: write-all\n\nconcurrency", "rights to every job"),
+        ("  plan:\n", "  other:\n", "other jobs"),
+        ("stellwerk render --check", "stellwerk render --check ${{ github.head_ref }}", "holds an expression"),
+        ("08c6903cd8c0fde910a37f88322edcfb5dd907a8", "v5", "not pinned"),
+        ("    timeout-minutes: 60\n", "", "no end"),
+        ("name: CI", "name: [", "no YAML"),
+        ('BASE: "${{ github', 'X: "${{ secrets.X }}"\n          BASE: "${{ github', "sees a secret"),
+    ],
+)
+def test_a_workflow_that_is_not_what_was_meant_is_never_written(old, new, wrong):
+    facts = Facts(workflows=Workflows())
+    pipeline = next(item for item in pipelines(facts) if item.name == "ci")
+    text = render_workflow(pipeline, facts.workflows)
+    prove("ci.yml", text, pipeline)
+    assert old in text
+    with pytest.raises(ValueError, match=wrong):
+        prove("ci.yml", text.replace(old, new), pipeline)

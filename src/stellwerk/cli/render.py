@@ -14,18 +14,23 @@ from stellwerk.cli.options import examples
         "stellwerk render",
         "stellwerk render --check",
         "stellwerk render --force models/churn/dvc.yaml",
+        "stellwerk render --update-actions",
     )
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file differs.")
 @click.option("--force", multiple=True, metavar="PATH", help="Overwrite this file although it was edited by hand.")
+@click.option("--update-actions", is_flag=True, help="Show the actions that workflows use, and how to renew them.")
 @with_console
-def command(console: Console, /, *, check: bool, force: tuple[str, ...]) -> int:
+def command(console: Console, /, *, check: bool, force: tuple[str, ...], update_actions: bool) -> int:
     """Write the files that are generated from the declarations.
 
     A file that somebody edited is left alone and shown with its difference; --force overwrites it.
     """
-    from stellwerk.report.rendered import rendered_text
+    from stellwerk.report.rendered import actions_text, rendered_text
 
+    if update_actions:
+        console.show(actions_text(*console.open().pinned_actions()))
+        return 0
     rendered = console.open().render(check=check, force=force, directory=console.path("."))
     text = rendered_text(rendered, color=console.color, width=console.width)
     if text:

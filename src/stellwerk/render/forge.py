@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.render.codeowners import render_codeowners
 from stellwerk.render.pipelines import pipelines
+from stellwerk.render.proof import prove
 from stellwerk.render.seal import PROJECT, sealed
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 
 def render_forge(facts: Facts, project: Project) -> Mapping[str, str]:
-    """Path -> text. Each text was parsed and is valid by its provider's published schema, as far as tests can tell."""
+    """Path -> text. Raises ValueError where a text, read back, is not what was meant: our mistake."""
     from stellwerk.render.github import render_workflow
 
-    files = {
-        f".github/workflows/{pipeline.name}.yml": render_workflow(pipeline, facts.workflows)
-        for pipeline in pipelines(facts)
-    }
+    files = {}
+    for pipeline in pipelines(facts):
+        path = f".github/workflows/{pipeline.name}.yml"
+        files[path] = render_workflow(pipeline, facts.workflows)
+        prove(path, files[path], pipeline)
     owners = render_codeowners(project)
     if owners:
         files[".github/CODEOWNERS"] = owners
