@@ -157,11 +157,11 @@ class Workspace:
         self.cache.flush()
         return Planned(plan=plan, uncommitted=uncommitted_inputs(self, loaded) if plan.steps and at is None else ())
 
-    def jobs(self, *, base: str | None, trainings: int | None) -> Jobs:
+    def jobs(self, *, base: str | None, trainings: int | None, removals: int | None) -> Jobs:
         """What CI has to start: with `base` the checks of what it touches, else the trainings and environments."""
         from stellwerk.app.jobs import find_jobs
 
-        return find_jobs(self, base=base, trainings=trainings)
+        return find_jobs(self, base=base, trainings=trainings, removals=removals)
 
     def plan_of(self, state: State, scope: Scope, parts: Parts | None = None) -> Plan:
         """The plan of a state. Raises StellwerkError where the scope names what is not declared.
