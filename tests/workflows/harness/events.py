@@ -66,8 +66,9 @@ def push(repository: Repository, record: Mapping[str, Any]) -> Event:
     return Event(name="push", ref=ref, sha=after, actor=record["who"], paths=paths, payload=full, message=message)
 
 
-def pull_request(repository: Repository, request: PullRequest, action: str) -> Event | None:
-    """An activity of a pull request, on its merge commit; None where it conflicts with its base."""
+def pull_request(repository: Repository, request: PullRequest, action: str, *, actor: str = "") -> Event | None:
+    """An activity of a pull request (by its author, if by nobody else), on its merge commit; None where it conflicts."""
+    actor = actor or request.author
     base, head = repository.commit_of(request.base), repository.commit_of(f"refs/pull/{request.number}/head")
     merge = repository.merge_commit(base, head, f"Merge {head} into {base}")
     if not merge:
@@ -93,8 +94,8 @@ def pull_request(repository: Repository, request: PullRequest, action: str) -> E
         name="pull_request",
         ref=ref,
         sha=merge,
-        actor=request.author,
-        payload=_full(repository, payload, request.author),
+        actor=actor,
+        payload=_full(repository, payload, actor),
         paths=tuple(repository.changed_paths(ancestor, head)),
         head_ref=request.head,
         base_ref=request.base,

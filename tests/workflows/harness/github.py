@@ -36,7 +36,8 @@ class GitHub:
         self.changed = threading.Condition(threading.RLock())
         self.groups = Groups()
         self.runs: list[Run] = []
-        self._activities: list[tuple[PullRequest, str]] = []
+        self.faults: list[str] = []  # of the harness itself
+        self._activities: list[tuple[PullRequest, str, str]] = []
         self._workflows: dict[tuple[str, str], Workflow] = {}
 
     def clone(self, person: str = "ada", *, name: str = "") -> Path:
@@ -58,8 +59,8 @@ class GitHub:
             pending += self._pushed(record)
         with self.changed:
             activities, self._activities = self._activities, []
-        for request, action in activities:
-            event = events.pull_request(self.repository, request, action)
+        for request, action, by in activities:
+            event = events.pull_request(self.repository, request, action, actor=by)
             if event is not None:
                 pending.append(event)
         return [run for event in pending for run in self.start(event, kill=kill)]
@@ -111,8 +112,7 @@ class GitHub:
                 left = deadline - time.monotonic()
                 assert left > 0, f"still going on after {seconds} seconds:\n{moving}"
                 self.changed.wait(left)
-            broken = [run for run in self.runs if run.conclusion == "harness_failure"]
-            assert not broken, broken
+            assert not self.faults, self.faults
 
     def stir(self) -> None:
         """Tell all runs that something changed; with the lock held."""
@@ -149,7 +149,7 @@ class GitHub:
         self.update_head(request, fork=fork)
         with self.changed:
             self.repository.pull_requests[number] = request
-            self._happened(request, "opened")
+            self._happened(request, "opened", author)
         return request
 
     def update_head(self, request: PullRequest, *, fork: Path | None = None) -> None:
@@ -159,27 +159,35 @@ class GitHub:
             "fetch", "--quiet", "--no-tags", source, f"+refs/heads/{request.head}:refs/pull/{request.number}/head"
         )
 
-    def activity(self, request: PullRequest, action: str) -> None:
+    def activity(self, request: PullRequest, action: str, *, by: str = "ada") -> None:
         """Something else happens to a pull request: `reopened`, `labeled`, `synchronize` of a fork."""
         with self.changed:
-            self._happened(request, action)
+            self._happened(request, action, by)
 
-    def close(self, request: PullRequest) -> None:
-        request.state = "closed"
+    def close(self, request: PullRequest, *, by: str = "ada") -> None:
+        with self.changed:
+            request.state = "closed"
+            self._happened(request, "closed", by)
 
-    def merge(self, request: PullRequest, *, by: str = "ada") -> str:
-        """The button of a pull request: a merge commit on its base, which protection does not refuse. Its id."""
+    def merge(self, request: PullRequest, *, by: str = "ada", squash: bool = False) -> str:
+        """The button of a pull request: a commit on its base, which protection does not refuse. Its id."""
         base = self.repository.commit_of(f"refs/heads/{request.base}")
         head = self.repository.commit_of(f"refs/pull/{request.number}/head")
-        commit = self.repository.merge_commit(base, head, f"Merge pull request #{request.number} from {request.head}")
+        title = (
+            f"{request.title} (#{request.number})"
+            if squash
+            else f"Merge pull request #{request.number}\n\n{request.title}"
+        )
+        commit = self.repository.merge_commit(base, head, title, squash=squash)
         assert commit, f"#{request.number} conflicts with {request.base}"
-        request.state, request.merged = "closed", True
+        request.merged = True
+        self.close(request, by=by)
         self.repository.record_push(f"refs/heads/{request.base}", commit, who=by, starts=by != BOT)
         return commit
 
-    def _happened(self, request: PullRequest, action: str) -> None:
-        if request.author != BOT:  # what the jobs' own token opens starts nothing
-            self._activities.append((replace(request), action))
+    def _happened(self, request: PullRequest, action: str, by: str) -> None:
+        if by != BOT:  # what the jobs' own token does starts nothing
+            self._activities.append((replace(request), action, by))
 
     def _pushed(self, record: Mapping[str, Any]) -> list[Event]:
         """The events of one push: its own, and that of the pull requests from that branch."""
@@ -192,6 +200,6 @@ class GitHub:
                 self.update_head(request)
                 if not record["starts"] or head == self.repository.commit_of(f"refs/pull/{request.number}/head"):
                     continue
-                event = events.pull_request(self.repository, request, "synchronize")
+                event = events.pull_request(self.repository, request, "synchronize", actor=record["who"])
                 found += [event] if event is not None else []
         return [events.push(self.repository, record), *found] if record["starts"] else []

@@ -24,7 +24,7 @@ class Machine:
 
     `path` is PATH; `pythons` maps a version (`3.11`) to the interpreter that setup-python gives; what is in the folders
     `site_packages` every Python that was set up can import; `workers` jobs of one run work at a time; a `minute` of the
-    workflow's timeouts lasts that many seconds, and a cancelled process has `grace` seconds for each signal.
+    workflow's timeouts lasts that many seconds, and a cancelled process has `grace` seconds until SIGTERM.
     """
 
     path: str

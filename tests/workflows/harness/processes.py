@@ -40,22 +40,20 @@ class Process:
         return code
 
     def interrupt(self, grace: float) -> None:
-        """Ask to end by SIGINT, then by SIGTERM, then kill; `grace` seconds each."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._signal(number)
-            try:
-                self._started.wait(grace)
-            except subprocess.TimeoutExpired:
-                continue
-            return
+        """End it as the runner does: SIGINT, `grace` seconds, SIGTERM, a third of that, then kill it and its group.
+
+        The signals go to the process alone. What a script started in the foreground hears nothing of them.
+        """
+        for number, seconds in ((signal.SIGINT, grace), (signal.SIGTERM, grace / 3)):
+            self._started.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._started.wait(seconds)
+                return
         self.kill()
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._started.pid, number)
+            os.killpg(self._started.pid, signal.SIGKILL)
 
     def _read(self, hear: Callable[[str], None]) -> None:
         assert self._started.stdout is not None

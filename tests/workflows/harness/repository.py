@@ -221,12 +221,13 @@ class Repository:
     def changed_paths(self, before: str, after: str) -> list[str]:
         return self.git("diff", "--name-only", "--no-renames", before, after).splitlines()
 
-    def merge_commit(self, base: str, head: str, message: str) -> str:
-        """The commit that merges head into base; '' where they conflict."""
+    def merge_commit(self, base: str, head: str, message: str, *, squash: bool = False) -> str:
+        """The commit that merges head into base, or all of it in one; '' where they conflict."""
         tree = self.git("merge-tree", "--write-tree", "--no-messages", base, head, check=False)
         if len(tree.splitlines()) != 1:  # the tree, then the files in conflict
             return ""
-        return self.git("commit-tree", tree, "-p", base, "-p", head, "-m", message)
+        parents = ("-p", base) if squash else ("-p", base, "-p", head)
+        return self.git("commit-tree", tree, *parents, "-m", message)
 
     def _token_file(self, value: str) -> Path:
         return self.bare / "harness/tokens" / (value if value.isidentifier() else "unknown")

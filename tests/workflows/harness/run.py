@@ -84,8 +84,8 @@ class Run(RunResult):
                 self.errors.append(str(error))
                 self.conclusion = "startup_failure"
             except BaseException as error:  # a fault of the harness must not leave a test waiting
-                self.errors.append(f"the harness failed: {error!r}")
-                self.conclusion = "harness_failure"
+                self.github.faults.append(f"{self.workflow}: {error!r}")
+                self.conclusion = "failure"
                 raise
             finally:
                 self.github.groups.leave(self.holder)

@@ -215,7 +215,7 @@ class Scheduler:
         try:
             leg.carry_out()
         except BaseException as error:
-            leg.result.errors.append(f"the harness failed: {error!r}")
+            self.github.faults.append(f"{leg.result.name}: {error!r}")
             leg.result.conclusion = "failure"
             raise
         finally:
