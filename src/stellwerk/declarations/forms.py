@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from stellwerk.declarations.plain import CONFLICT, KEY, MAX_BYTES, read_plain
+from stellwerk.declarations.plain import CONFLICT, KEY, MAX_BYTES, plain_value, read_plain
 from stellwerk.declarations.records import absent_value, decode, may_be_empty
 
 if TYPE_CHECKING:
@@ -31,8 +31,15 @@ _TEXT = (
 )
 _NUMBER = r"-?[0-9]{1,18}(?:\.[0-9]{1,25})?(?:e[-+]?[0-9]{1,2})?"
 _FREE = rf"(?:null|true|false|\[\]|\{{\}}|{_NUMBER}|{_TEXT})"
+
+
+def unquoted(text: str) -> str:
+    """What a scalar that fits `_TEXT` says."""
+    return text[1:-1] if text[0] == "'" else text
+
+
 _SCALARS: dict[Any, tuple[str, Callable[[str], Any]]] = {
-    str: (_TEXT, lambda text: text[1:-1] if text[0] == "'" else text),
+    str: (_TEXT, unquoted),
     int: (r"-?[0-9]{1,18}", int),
     float: (_NUMBER, float),
     bool: ("true|false", lambda text: text == "true"),
@@ -45,12 +52,13 @@ class _Formless(Exception):  # noqa: N818 - nothing failed
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One field. `pattern` is that of its lines; `make` takes all groups of a fit, of which `group` is its own."""
+    """One field: its group, what makes its value of the group's text, or of all groups where it is a record."""
 
     name: str
     group: int
-    make: Callable[[tuple[str, ...]], Any]
     absent: Any
+    make: Callable[[str], Any] | None
+    below: Callable[[tuple[Any, ...]], Any] | None
 
 
 class Form(Generic[T]):
@@ -87,7 +95,7 @@ class Form(Generic[T]):
     def values(self, found: re.Match[str], names: tuple[str, ...]) -> tuple[Any, ...]:
         """Some fields of a fit, which must be there."""
         groups: tuple[Any, ...] = (None, *found.groups())
-        return tuple(part.make(groups) for name in names for part in self._parts if part.name == name)
+        return tuple(_value(part, groups) for name in names for part in self._parts if part.name == name)
 
     def without(self, found: re.Match[str], names: tuple[str, ...]) -> str:
         """The text of a fit without these fields, which fits as well where they may be empty."""
@@ -113,7 +121,16 @@ def _form_of(cls: type[T]) -> Form[T] | None:
 
 
 def _made(cls: type[T], parts: tuple[_Part, ...], groups: tuple[Any, ...]) -> T:
-    return cls(**{part.name: part.absent if groups[part.group] is None else part.make(groups) for part in parts})
+    return cls(**{part.name: _value(part, groups) for part in parts})
+
+
+def _value(part: _Part, groups: tuple[Any, ...]) -> Any:
+    text = groups[part.group]
+    if text is None:
+        return part.absent
+    if part.make is not None:
+        return part.make(text)
+    return part.below(groups) if part.below is not None else text
 
 
 class _Writer:
@@ -133,37 +150,39 @@ class _Writer:
             hint = _inner(hints[field.name])
             self.groups += 1
             group = self.groups
-            pattern, make = self._field(field.name, hint, indent, group)
+            pattern, make, below = self._field(field.name, hint, indent, group)
             if field.default is MISSING and field.default_factory is MISSING and not may_be_empty(hints[field.name]):
                 absent = None
             else:
                 pattern = f"(?:{pattern})?"
                 absent = _absent(field, hints[field.name])
             lines.append(pattern)
-            parts.append(_Part(field.name, group, make, absent))
+            parts.append(_Part(field.name, group, absent, make, below))
         return "".join(lines), tuple(parts)
 
-    def _field(self, name: str, hint: Any, indent: int, group: int) -> tuple[str, Callable[[tuple[str, ...]], Any]]:
+    def _field(
+        self, name: str, hint: Any, indent: int, group: int
+    ) -> tuple[str, Callable[[str], Any] | None, Callable[[tuple[Any, ...]], Any] | None]:
+        """The pattern of a field's lines, and how its value is made; None and None: it is the text."""
         lead, origin = " " * indent, get_origin(hint)
         head = f"{lead}{re.escape(name)}:"
         if hint in _SCALARS:
             pattern, read = _SCALARS[hint]
-            return f"{head} ({pattern})\n", lambda groups: read(groups[group])
+            return f"{head} ({pattern})\n", read, None
         if is_dataclass(hint) and isinstance(hint, type):
             below, parts = self.struct(hint, indent + 2)
             cls: type = hint
-            return f"({head}\n(?=  {lead}[^ -]){below})", lambda groups: _made(cls, parts, groups)
+            return f"({head}\n(?=  {lead}[^ -]){below})", None, lambda groups: _made(cls, parts, groups)
         if origin is tuple and get_args(hint)[0] is str:
             cut = indent + 2
-            unquoted = _SCALARS[str][1]
-            return (
-                f"({head}\n(?:{lead}- (?:{_TEXT})\n)+)",
-                lambda groups: tuple(unquoted(line[cut:]) for line in groups[group].split("\n")[1:-1]),
-            )
+            pattern = f"({head}\n(?:{lead}- (?:{_TEXT})\n)+)"
+            return pattern, lambda text: tuple(unquoted(line[cut:]) for line in text.split("\n")[1:-1]), None
         if indent:
             raise _Formless(name)
-        below = self._container(hint, group)
-        return f"({head}\n{below})", lambda groups: decode(hint, _value_of(groups[group], name), where="")
+        pattern = f"({head}\n{self._container(hint, group)})"
+        if get_origin(hint) is not tuple and _is_free(get_args(hint)[1]):
+            return pattern, _free_map, None
+        return pattern, lambda text: decode(hint, _read(text, name), where=""), None
 
     def _container(self, hint: Any, group: int) -> str:
         """The lines of a list of records, or of a map, that is a field of a whole record."""
@@ -176,7 +195,7 @@ class _Writer:
             return f"(?:- {first[2:]}{''.join(rest)})+"
         if origin is None or not issubclass(origin, Mapping):
             raise _Formless(hint)
-        if get_origin(inner[1]) in (types.UnionType, Union):
+        if _is_free(inner[1]):
             self.maps.append((group, re.compile(rf"^( +{KEY}):", re.ASCII | re.MULTILINE)))
             return _free(2, _DEPTH)
         self.maps.append((group, re.compile(rf"^  ({KEY}):", re.ASCII | re.MULTILINE)))
@@ -228,8 +247,39 @@ def _absent(field: Any, hint: Any) -> Any:
     return field.default_factory() if field.default_factory is not MISSING else absent_value(hint)
 
 
-def _value_of(block: str, name: str) -> Json:
+def _is_free(hint: Any) -> bool:
+    """Whether that is the type of any JSON value."""
+    return get_origin(hint) in (types.UnionType, Union)
+
+
+def _read(block: str, name: str) -> Json:
     value = read_plain(block.encode("ascii"))
     if value is None:
         raise ValueError(name)
     return value[name]
+
+
+def _free_map(block: str) -> dict[str, Json]:
+    """The map that the lines below the first one say; they fit `_free`, so that nothing need be looked at twice."""
+    root: dict[str, Json] = {}
+    levels: list[dict[str, Json]] = [root]  # by indent: two for each level
+    lists: list[Json] = []
+    lines = block.split("\n")
+    for at in range(1, len(lines) - 1):
+        line = lines[at]
+        text = line.lstrip(" ")
+        if text[0] == "-" and text[1] == " ":
+            lists.append(plain_value(text[2:]))
+            continue
+        depth = (len(line) - len(text)) // 2
+        key, _, value = text.partition(":")
+        into = levels[depth - 1]
+        if value:
+            into[key] = plain_value(value[1:])
+        elif lines[at + 1].lstrip(" ")[:2] == "- ":
+            into[key] = lists = []
+        else:
+            below: dict[str, Json] = {}
+            into[key] = below
+            levels[depth:] = [below]
+    return root

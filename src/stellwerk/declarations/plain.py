@@ -49,7 +49,7 @@ def _read(text: str) -> dict[str, Json]:
         if dash is None and value is not None and reading.waiting is None:
             at, container = reading.open[-1]
             if at == len(lead) and type(container) is dict and key not in container:  # most lines
-                container[key] = _scalar(value)
+                container[key] = plain_value(value)
                 continue
         reading.take(len(lead), key, value if item is None else item, dash=dash is not None)
     if not reading.root:
@@ -74,7 +74,7 @@ class _Reading:
         if dash:
             items = self._at(indent, list)
             if key is None:
-                items.append(_scalar(text or ""))
+                items.append(plain_value(text or ""))
                 return
             below: dict[str, Json] = {}
             items.append(below)
@@ -89,7 +89,7 @@ class _Reading:
             into[key] = None
             self.waiting = (into, key, indent)
         else:
-            into[key] = _scalar(text)
+            into[key] = plain_value(text)
 
     def _begin(self, indent: int, *, dash: bool) -> None:
         """Open what the waiting key holds, if this line belongs to it."""
@@ -114,7 +114,8 @@ class _Reading:
         raise _Unusual
 
 
-def _scalar(text: str) -> Json:
+def plain_value(text: str) -> Json:
+    """The value of a scalar in a line."""
     first = text[0]
     if first == "'":
         return text[1:-1]
