@@ -15,6 +15,13 @@ from stellwerk.adapters.forge import open_forge
 from stellwerk.adapters.forge.patience import Patience
 
 
+def pytest_collection_modifyitems(items):
+    """All in one process: GitHub's descriptions are big."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("forge"))
+
+
 class Clock:
     """Time that passes by sleeping only."""
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from github_answers import DOCUMENTATION, OWNER, ROUTES, Answer, Refused, graphql, invalid
 from published import EXAMPLES, Exchanged
@@ -145,11 +145,11 @@ class GitHubServer:
     def handle(
         self, verb: str, target: str, headers: dict[str, str], body: Any
     ) -> tuple[int | None, dict[str, str], Any]:
-        path = _short(target.partition("?")[0])
+        request = Exchanged(verb=verb, target=target, headers=headers, body=body, status=0)
+        path = _short(request.path)
         self._act_before(f"{verb} {path}")
         with self._lock:
             fault = self._fault(f"{verb} {path}")
-            request = Exchanged(verb=verb, target=target, headers=headers, body=body, status=0)
             status: int | None = 0
             answer, extra = None, dict[str, str]()
             if fault is None or fault.carried_out:
@@ -213,7 +213,7 @@ class GitHubServer:
         number = int(request.query.get("page", 1))
         if number * size < len(entries):
             query = urlencode({**request.query, "page": number + 1})
-            headers["link"] = f'<{self.address}{request.path}?{query}>; rel="next"'
+            headers["link"] = f'<{self.address}{urlsplit(request.target).path}?{query}>; rel="next"'
         return entries[(number - 1) * size : number * size]
 
     def open_pull(self, head: str, base: str, *, title: str, body: str, by: str) -> dict[str, Any]:
@@ -292,7 +292,7 @@ class GitHubServer:
 
 
 def _short(path: str) -> str:
-    return path.removeprefix("/api/v3").removeprefix("/api").removeprefix(f"/repos/{REPOSITORY}")
+    return path.removeprefix(f"/repos/{REPOSITORY}")
 
 
 @contextmanager

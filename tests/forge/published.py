@@ -50,7 +50,8 @@ class Exchanged:
 
     @property
     def path(self) -> str:
-        return urlsplit(self.target).path
+        """Below the address of the interface: `/repos/...` or `/graphql`, on an Enterprise Server too."""
+        return urlsplit(self.target).path.removeprefix("/api/v3").removeprefix("/api")
 
     @property
     def query(self) -> dict[str, str]:

@@ -67,6 +67,13 @@ def test_a_repository_with_another_name_by_now_is_not_followed(server, forge):
     assert server.written() == []
 
 
+def test_a_redirection_to_elsewhere_is_not_followed(server, forge):
+    server.fail("GET ", 301, "Moved Permanently", headers={"location": "https://github.example/repositories/1"})
+    with pytest.raises(ForgeError, match="not GitHub's") as caught:
+        issue(forge)
+    assert "what leads elsewhere is not followed" in caught.value.hint
+
+
 def test_what_github_finds_invalid_is_told_in_its_words(server, forge):
     server.fail("POST /issues", 422, "Validation Failed: title is not polite")
     with pytest.raises(ForgeError, match="refuses to open an issue: Validation Failed: title is not polite"):

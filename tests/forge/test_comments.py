@@ -68,8 +68,8 @@ def test_a_person_s_token_finds_its_comment(server, new_forge, pull):
 def test_two_runs_at_once_leave_one(server, new_forge, pull):
     server.before("POST /issues/1/comments", lambda: new_forge().comment(number=pull, marker="report", body="other"))
     mine = new_forge().comment(number=pull, marker="report", body="mine")
-    assert (mine.change, server.bodies(pull)) == ("opened", ["", "other"])
-    assert new_forge().comment(number=pull, marker="report", body="mine").change == "updated"
+    assert (mine.change, server.bodies(pull)) == ("updated", ["", "mine"])
+    assert new_forge().comment(number=pull, marker="report", body="mine").change == "unchanged"
 
 
 def test_two_that_are_there_become_one(server, new_forge, pull):
@@ -94,6 +94,15 @@ def test_it_is_found_on_the_last_of_many_pages(server, new_forge, pull):
     for _ in range(7):
         server.comment_by("grace", pull, "hm")
     assert new_forge().comment(number=pull, marker="report", body="one").change == "unchanged"
+
+
+def test_an_enterprise_server_is_asked_at_its_own_addresses(server, new_forge, pull):
+    server.page = 1
+    for _ in range(2):
+        thing = new_forge(GITHUB_API_URL=f"{server.address}/api/v3/").comment(number=pull, marker="report", body="one")
+    assert thing.change == "unchanged"
+    asked = {exchanged.target.partition("?")[0] for exchanged in server.exchanged}
+    assert asked == {"/api/graphql", f"/api/v3/repos/octocat/Hello-World/issues/{pull}/comments"}
 
 
 def test_a_locked_conversation_is_skipped(server, forge, pull):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from stellwerk.adapters.forge import open_forge
 from stellwerk.adapters.forge.github import GitHub
 from stellwerk.adapters.forge.none import NoForge
@@ -30,6 +33,12 @@ def test_nothing_is_found_again_and_nothing_is_said_of_it():
     said: list[str] = []
     forge = NoForge(said.append)
     assert (forge.issues(), forge.close_issue(marker="drift", comment="over"), said) == ((), None, [])
+
+
+def test_the_client_library_is_loaded_for_github_only():
+    asked = "import sys; from stellwerk.adapters.forge import open_forge; open_forge({}, print)"
+    loaded = f"{asked}; sys.exit(bool({{'github', 'requests'}} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0
 
 
 def test_github_is_opened_inside_of_github_actions_only():

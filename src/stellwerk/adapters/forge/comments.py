@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.adapters.forge.marker import Marker, check_texts, read_marker, same_text
@@ -43,9 +44,8 @@ class Comments:
                 url = f"#{number} in {self.exchange.repository}"
                 return Thing(number=number, url=url, change="skipped", note="its conversation is locked")
             raise
-        twins = self._ours(number, marker, needs)
-        self._delete(twins[1:], needs)
-        return Thing(number=number, url=(twins or [made])[0]["html_url"], change="opened")
+        thing = self._update(self._ours(number, marker, needs) or [made], number, text, needs)
+        return replace(thing, change="opened") if thing.change == "unchanged" else thing
 
     def _ours(self, number: int, marker: str, needs: str) -> list[dict[str, Any]]:
         """Those with the marker, the oldest first."""

@@ -110,7 +110,8 @@ class Issues:
         self._list("open").setdefault(made["number"], made)
         twins = self._named(mark.name, "open")
         self._close_twins(twins)
-        return Thing(number=twins[0]["number"], url=twins[0]["html_url"], change="opened", note=note)
+        thing = self._update(twins[0], mark, given)
+        return replace(thing, change="opened", note=note) if thing.change == "unchanged" else thing
 
     def _update(self, issue: Issue, mark: Marker, given: Issue) -> Thing:
         before = _marker(issue)

@@ -109,7 +109,8 @@ class Pulls:
             if not note:
                 raise
             return None, Thing(number=None, url="there is no pull request", change="skipped", note=note)
-        return pull, Thing(number=pull["number"], url=pull["html_url"], change="opened")
+        pull, thing = self._update(pull, wanted)  # it may be another run's, found when our answer was lost
+        return pull, replace(thing, change="opened") if thing.change == "unchanged" else thing
 
     def _update(self, pull: Pull, wanted: Pull) -> tuple[Pull, Thing]:
         thing = Thing(number=pull["number"], url=pull["html_url"], change="unchanged")
