@@ -136,6 +136,8 @@ def test_only_the_files_of_the_training_are_checked_out(repo, runs, command):
     with work_tree(repo.root, commit) as tree:
         tree.check_out(["models/demand"])
         found = {p.relative_to(tree.root).as_posix() for p in tree.root.rglob("*") if p.is_file()}
+        listed = subprocess.run(["git", "ls-files"], cwd=tree.root, capture_output=True, text=True, check=True).stdout
+    assert set(listed.splitlines()) == found - {".git", ".dvc/config.local"}, "nor does git's index grow with the rest"
     assert "unrelated/big.txt" not in found
     assert CODE in found
 

@@ -226,6 +226,9 @@ def test_hiding_what_the_command_needs_is_an_error(job: Path, tmp_path: Path) ->
 def test_masks_keep_the_outermost_existing_paths(tmp_path: Path) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
     assert masks([tmp_path / "a/b", tmp_path / "a", tmp_path / "gone"], needed=()) == (str(tmp_path / "a"),)
+    (tmp_path / "a-b").mkdir()
+    beside = [tmp_path / "a/b", tmp_path / "a-b", tmp_path / "a"]
+    assert masks(beside, needed=()) == (str(tmp_path / "a"), str(tmp_path / "a-b"))
 
 
 def test_a_trivial_command_costs_little(job: Path) -> None:

@@ -150,15 +150,15 @@ def _fork(plan: Mapping[str, object], *, cwd: Path, env: Mapping[str, str], fork
 
 def masks(paths: Sequence[Path], *, needed: Sequence[Path]) -> tuple[str, ...]:
     """The existing, resolved paths to hide, without those inside another. Hiding a `needed` folder is an error."""
-    resolved = sorted({path.resolve() for path in paths if path.exists()})
     outermost: list[Path] = []
-    for path in resolved:
-        if not any(path.is_relative_to(other) for other in outermost):
+    for path in sorted({path.resolve() for path in paths if path.exists()}):
+        if not outermost or not path.is_relative_to(outermost[-1]):  # what is inside a folder follows it
             outermost.append(path)
+    hidden = set(outermost)
     for path in needed:
-        for other in outermost:
-            if path.resolve().is_relative_to(other):
-                message = f"the model's process needs {path}, which lies inside a folder that is hidden from it"
-                hint = "set TMPDIR and keep environments outside DVC's cache, its local remotes and git's folder"
-                raise StellwerkError(message, where=str(other), hint=hint)
+        resolved = path.resolve()
+        for other in hidden.intersection((resolved, *resolved.parents)):
+            message = f"the model's process needs {path}, which lies inside a folder that is hidden from it"
+            hint = "set TMPDIR and keep environments outside DVC's cache, its local remotes and git's folder"
+            raise StellwerkError(message, where=str(other), hint=hint)
     return tuple(str(path) for path in outermost)

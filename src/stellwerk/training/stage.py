@@ -102,7 +102,8 @@ def stage_main(cwd: Path, *, parent: Mapping[str, str] | None = None) -> int:
     root = repository_of(cwd)
     path = cwd / "params.yaml"
     try:
-        params = dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+        loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+        params = dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - both are safe
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
         message = "the stage's parameters cannot be read"
         raise StellwerkError(message, where=str(path), hint="run `stellwerk render`, then repeat") from error

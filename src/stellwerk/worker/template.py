@@ -334,6 +334,8 @@ def main() -> int:
     for name in modules:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+    if role == "worker":
+        importlib.import_module("worker").installed()
     gc.collect()
     gc.freeze()  # or each fork copies all of it when its first collection marks what it sees
     task = Template(role, listener, watched).serve()

@@ -19,6 +19,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -319,15 +320,24 @@ def packages() -> dict[str, str]:
 
     `importlib.metadata.packages_distributions` answers the same, but parses every file list of the environment.
     """
-    from importlib.metadata import distributions
-
     wanted = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
     found = {}
-    for distribution in distributions():
-        top = (distribution.read_text("top_level.txt") or "").split() or listed_in(distribution)
+    for distribution, top in installed():
         if wanted.intersection(top):
             found[distribution.metadata["Name"]] = distribution.version
     return dict(sorted(found.items()))
+
+
+@cache
+def installed() -> tuple[tuple[Distribution, frozenset[str]], ...]:
+    """All distributions with their top-level names. A template asks before it forks: two files of each are read."""
+    from importlib.metadata import distributions
+
+    found = []
+    for distribution in distributions():
+        top = (distribution.read_text("top_level.txt") or "").split() or listed_in(distribution)
+        found.append((distribution, frozenset(top)))
+    return tuple(found)
 
 
 def listed_in(distribution: Distribution) -> set[str]:

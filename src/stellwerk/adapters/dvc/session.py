@@ -92,11 +92,34 @@ def other_git(root: Path) -> Any:
 
     from scmrepo.git import Git
 
+    if not _may_hash_otherwise(root):
+        return None
     asked = ["git", "rev-parse", "--show-object-format"]
     done = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
     if done.stdout.strip() in {"", "sha1"}:
         return None
     return Git(str(root), backends=["dulwich", "gitpython"])
+
+
+def git_folder(root: Path) -> Path | None:
+    """The git folder that the work tree at `root` shares with others; None where only git itself can tell."""
+    git = root / ".git"
+    try:
+        if not git.is_file():
+            return git if (git / "objects").is_dir() else None
+        own = (root / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()).resolve()
+        return (own / (own / "commondir").read_text(encoding="utf-8").strip()).resolve()
+    except (OSError, ValueError):
+        return None
+
+
+def _may_hash_otherwise(root: Path) -> bool:
+    """False where the repository's own configuration says nothing of it: that saves a process."""
+    git = git_folder(root)
+    try:
+        return git is None or b"objectformat" in (git / "config").read_bytes().lower()
+    except OSError:
+        return True
 
 
 @contextmanager

@@ -38,6 +38,7 @@ ASK = (sys.executable, "-I", "-S", str(SCRIPT.with_name("ask.py")))
 PRELOADED = (
     "stellwerk.cli.main",
     "stellwerk.cli.stage",
+    "stellwerk.adapters.dvc.lifeline",
     "stellwerk.training.stage",
     "stellwerk.data.leaks",
     "stellwerk.data.profile",
@@ -134,7 +135,8 @@ class DvcTrainer:
             repo = session.repo
             try:
                 with chdir(tree.root), _posix_shell():
-                    repo.checkout([pointer], force=True)
+                    for out in repo.stage.load_file(pointer)[0].outs:  # its own `checkout` indexes all targets first
+                        out.checkout(force=True)
                     stage = f"{folder}/dvc.yaml:train"
                     run_tied(
                         lambda: repo.reproduce(stage, single_item=True, interactive=False, run_env=environment),
@@ -148,7 +150,7 @@ class DvcTrainer:
     def _result(self, tree: WorkTree, folder: str) -> TrainingResult:
         place = tree.root / folder
         try:
-            locked = yaml.safe_load((place / "dvc.lock").read_bytes())["stages"]["train"]["outs"]
+            locked = _loaded(place / "dvc.lock")["stages"]["train"]["outs"]
             (package,) = [str(out["md5"]) for out in locked if out["path"] == "package"]
             return TrainingResult(
                 report=json.loads((place / "training/report.json").read_bytes()),
@@ -219,8 +221,13 @@ def _posix_shell() -> Iterator[None]:
             os.environ["SHELL"] = before
 
 
+def _loaded(file: Path) -> Any:
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    return yaml.load(file.read_bytes(), Loader=loader)  # noqa: S506 - both are safe
+
+
 def _yaml(file: Path, name: str) -> Any:
     try:
-        return yaml.safe_load(file.read_bytes())
+        return _loaded(file)
     except yaml.YAMLError as error:
         raise StellwerkError(f"{name} is not YAML: {describe(error)}", where=name) from error

@@ -6,25 +6,28 @@ process, so that what a killed process left is known and removed by the next one
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import socket
 import subprocess
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stellwerk.adapters.dvc.session import quiet
+from stellwerk.adapters.dvc.session import git_folder, quiet
 from stellwerk.adapters.git.lock import locked
 from stellwerk.adapters.templates import TEMPLATES, held
 from stellwerk.errors import StellwerkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
 ROOMS = ".dvc/tmp/stellwerk"
 PATIENCE = 120.0  # seconds
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders there have names of ours, and rights of ours alone
+ENOUGH = 64 << 20  # bytes
 NOT_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 
 
@@ -38,9 +41,10 @@ class WorkTree:
 
     def check_out(self, paths: Iterable[str]) -> None:
         """Bring files and folders of the commit into the work tree. Folders that it does not have are passed over."""
-        listed = _git(self.root, "ls-files", "-z", "--", *paths)
-        if listed:
-            _git(self.root, "checkout-index", "--quiet", "--force", "-z", "--stdin", stdin=listed)
+        listed = _git(self.root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", "HEAD", "--", *paths)
+        if listed:  # its index holds these alone: one of the whole repository grows with it
+            named = ("--pathspec-from-file=-", "--pathspec-file-nul")
+            _git(self.root, "checkout", "--quiet", "--force", "HEAD", *named, stdin=listed)
 
     def require(self, paths: Iterable[str]) -> None:
         """As `check_out`, for files; a file that the commit does not have is an error."""
@@ -63,7 +67,6 @@ def work_tree(root: Path, commit: str, paths: Iterable[str] = ()) -> Iterator[Wo
     try:
         with _alone(root):
             _git(root, "worktree", "add", "--quiet", "--detach", "--no-checkout", str(tree.root), commit)
-        _git(tree.root, "read-tree", "HEAD")
         tree.check_out([".dvc", ".dvcignore", ".gitignore", *paths])
         _share_dvc(root, tree)
         yield tree
@@ -107,7 +110,7 @@ def _share_dvc(root: Path, tree: WorkTree) -> None:
             settings: dict[str, Any] = theirs.load_one("repo")
             merge(settings, theirs.load_one("local"))
             settings["cache"].setdefault("dir", str(root.resolve() / ".dvc" / "cache"))
-            settings["core"] |= {"autostage": "false", "analytics": "false", "site_cache_dir": str(tree.room / "site")}
+            settings["core"] |= {"autostage": "false", "analytics": "false", "site_cache_dir": str(_site(tree.room))}
             (tree.root / ".dvc").mkdir(exist_ok=True)
             with Config(str(tree.root / ".dvc"), validate=False).edit("local", validate=False) as mine:
                 merge(mine, _plain(settings))
@@ -115,6 +118,22 @@ def _share_dvc(root: Path, tree: WorkTree) -> None:
         raise StellwerkError(
             f"DVC cannot read its configuration: {error}", where=".dvc/config", hint="repair it"
         ) from error
+
+
+def _site(room: Path) -> Path:
+    """Where DVC notes what files it has hashed, in two databases of this training's own.
+
+    In memory, where there is room: to make a database on a disk waits for the disk several times.
+    """
+    with contextlib.suppress(OSError):
+        place = os.statvfs(MEMORY)
+        if os.access(MEMORY, os.W_OK | os.X_OK) and place.f_bavail * place.f_frsize > ENOUGH:
+            return _in_memory(room)
+    return room / "site"
+
+
+def _in_memory(room: Path) -> Path:
+    return MEMORY / f"stellwerk-{room.name}"
 
 
 def _plain(value: Any) -> Any:
@@ -137,11 +156,12 @@ def _remove(root: Path, room: Path) -> None:
         with _alone(root):
             _git(root, "worktree", "remove", "--force", "--force", str(room / "tree"), check=False)
     shutil.rmtree(room, ignore_errors=True)
+    shutil.rmtree(_in_memory(room), ignore_errors=True)
 
 
 def _alone(root: Path) -> AbstractContextManager[None]:
     """Git stumbles over a work tree that another process adds or removes at the moment."""
-    folder = root / _git(root, "rev-parse", "--git-common-dir").strip()
+    folder = git_folder(root) or root / _git(root, "rev-parse", "--git-common-dir").strip()
     return locked(folder / "stellwerk" / "worktrees.lock", patience=PATIENCE, doing="another training begins or ends")
 
 
