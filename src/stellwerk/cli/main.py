@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Start": ("init", "demo", "completion"),
     "Look": ("validate", "plan", "report", "jobs", "status", "drift", "diff", "log"),
-    "Do": ("reconcile", "check", "snapshot", "render", "announce", "gc"),
+    "Do": ("reconcile", "check", "snapshot", "render", "lock", "announce", "gc"),
     "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
     "Explain": ("why", "rule", "schema"),
 }

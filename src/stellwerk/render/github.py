@@ -32,6 +32,7 @@ from stellwerk.render.pipeline import (
     When,
 )
 from stellwerk.render.quoting import scalar, template
+from stellwerk.render.requirements import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -316,17 +317,16 @@ def _install(source: str, workflows: Workflows) -> list[_Step]:
     python = _Step(name="Set up Python", uses=pinned("actions/setup-python", workflows.actions), settings=version)
     env: list[tuple[str, str | _Expression]] = []
     if install.method == "checkout":
-        line = "python -m pip install --quiet --constraint constraints.txt '.[github]'"
+        lines = ("python -m pip install --quiet --constraint constraints.txt '.[github]'",)
     else:
         folder = f"{source}/" if source else ""
         env.append(("REQUIREMENTS", f"{folder}{install.requirements}"))
-        line = 'python -m pip install --quiet --require-hashes --only-binary :all: --requirement "$REQUIREMENTS"'
+        lines = install_command(install.method)
         if install.method == "wheels":
             env.append(("PIP_FIND_LINKS", f"{folder}{install.wheels}"))
-            line = line.replace("--require-hashes", "--require-hashes --no-index")
         elif install.index is not None:
             env.append(("PIP_INDEX_URL", install.index))
-    return [python, _Step(name="Install Stellwerk", env=tuple(env), lines=(line,))]
+    return [python, _Step(name="Install Stellwerk", env=tuple(env), lines=lines)]
 
 
 def _author(job: Job, workflows: Workflows) -> list[tuple[str, str]]:

@@ -46,6 +46,11 @@ def path_uses(given: RuleInput) -> Iterator[Use]:
     for environment in given.project.environments:
         if environment.deploy is not None and environment.deploy.path is not None:
             yield environment.deploy.path, ("environments", environment.name, "deploy", "path")
+    install = given.project.workflows.install if given.project.workflows is not None else None
+    if install is not None and install.method != "checkout":
+        yield install.requirements, ("workflows", "install", "requirements")
+    if install is not None and install.method == "wheels":
+        yield install.wheels, ("workflows", "install", "wheels")
 
 
 def leaving(path: str) -> str:
