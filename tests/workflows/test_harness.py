@@ -250,7 +250,7 @@ def test_caches_and_artifacts_go_from_job_to_job(run):
           runs-on: x
           steps:
             - {id: c, uses: actions/cache/restore@v4, with: {path: "stuff\\n~/.tool", key: k-1}}
-            - {run: 'echo ${{ steps.c.outputs.cache-hit }} ${{ hashFiles(''stuff/*'') }}'}
+            - {run: 'echo ${{ steps.c.outputs.cache-hit }} ${{ hashFiles(''stuff/**'') }}'}
             - {id: miss, uses: actions/cache/restore@v4, with: {path: stuff, key: k-1, fail-on-cache-miss: true}, continue-on-error: true}
     """)
     assert done.conclusion == "success", done

@@ -160,7 +160,7 @@ def write_event(folders: Folders, event: Event) -> Path:
 def hash_files(workspace: Path, *patterns: str) -> str:
     """The digest of `hashFiles`: of the digests of all files that match, in order; '' without any."""
     files: dict[Path, None] = {}
-    for pattern in patterns:
+    for pattern in (f"{written}/*" if written.endswith("**") else written for written in patterns):
         if pattern.startswith("!"):
             for path in workspace.glob(pattern[1:]):
                 files.pop(path, None)

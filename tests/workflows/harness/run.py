@@ -6,6 +6,7 @@ A run *rests* when no job works and nothing can go on without an approval, a con
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .events import Event, typed_inputs
@@ -66,20 +67,15 @@ class Run(RunResult):
             self.github.stir()
 
     def begin(self) -> None:
-        threading.Thread(target=self._drive, name=f"run-{self.number}", daemon=True).start()
+        """Start. When this returns its first jobs stand in their concurrency groups: runs queue in the order of events."""
+        if self._attempt(self._start):
+            threading.Thread(target=self._attempt, args=(self._go_on,), name=f"run-{self.number}", daemon=True).start()
 
-    def _drive(self) -> None:
+    def _attempt(self, act: Callable[[], None]) -> bool:
+        """Do one part of the run; whether the run goes on."""
         with self.github.changed:
             try:
-                self._start()
-                while not self.scheduler.over():
-                    if self.scheduler.advance():
-                        continue
-                    if not self.scheduler.working() and not self.resting:
-                        self.resting = True
-                        self.github.changed.notify_all()
-                    self.github.changed.wait()
-                self.conclusion = self.scheduler.conclude()
+                act()
             except MISTAKES as error:
                 self.errors.append(str(error))
                 self.conclusion = "startup_failure"
@@ -88,8 +84,20 @@ class Run(RunResult):
                 self.conclusion = "failure"
                 raise
             finally:
-                self.github.groups.leave(self.holder)
-                self.github.stir()
+                if self.conclusion is not None:
+                    self.github.groups.leave(self.holder)
+                    self.github.stir()
+        return self.conclusion is None
+
+    def _go_on(self) -> None:
+        while not self.scheduler.over():
+            if self.scheduler.advance():
+                continue
+            if not self.scheduler.working() and not self.resting:
+                self.resting = True
+                self.github.changed.notify_all()
+            self.github.changed.wait()
+        self.conclusion = self.scheduler.conclude()
 
     def _start(self) -> None:
         github, event = self.github, self.given_event
@@ -107,6 +115,8 @@ class Run(RunResult):
             secrets={} if event.from_fork else dict(settings.secrets),
         )
         self.scheduler.open_top(top)
+        while self.scheduler.advance():
+            pass
 
     def _dismiss(self, why: str) -> None:
         self.errors.append(why)
