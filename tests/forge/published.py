@@ -1,6 +1,6 @@
 """What GitHub publishes about its interfaces, and whether an exchange keeps to it.
 
-The descriptions are npm packages (`package.json`), too big to keep: STELLWERK_NODE_MODULES names the folder they were
+The descriptions are npm packages (tests/node), too big to keep: STELLWERK_NODE_MODULES names the folder they were
 installed in. `python tests/forge/published.py` renews `examples.json`, the answers that the server starts from, out of them.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 HERE = Path(__file__).parent
+NODE = HERE.parent / "node"
 EXAMPLES = HERE / "examples.json"
 # Read at import: every test has an environment of its own.
 NODE_MODULES = os.environ.get("STELLWERK_NODE_MODULES")
@@ -31,9 +32,11 @@ def node_modules() -> Path | None:
     if not NODE_MODULES:
         return None
     folder = Path(NODE_MODULES)
-    for package, version in json.loads((HERE / "package.json").read_text())["devDependencies"].items():
+    wanted = json.loads((NODE / "package.json").read_text())["dependencies"]
+    for package in ("@octokit/graphql-schema", "@octokit/openapi"):
+        version = wanted[package]
         there = json.loads((folder / package / "package.json").read_text())["version"]
-        assert there == version, f"{folder}/{package} is {there}, not {version}: npm ci in tests/forge"
+        assert there == version, f"{folder}/{package} is {there}, not {version}: see tests/node/README.md"
     return folder
 
 
@@ -220,5 +223,5 @@ def examples_of(description: Description) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if node_modules() is None:
-        sys.exit("STELLWERK_NODE_MODULES is not set: see tests/README.md")
+        sys.exit("STELLWERK_NODE_MODULES is not set: see tests/node/README.md")
     EXAMPLES.write_text(json.dumps(examples_of(descriptions()[0]), indent=1, sort_keys=True) + "\n")

@@ -10,7 +10,7 @@ from published import EXAMPLES, Exchanged, descriptions, examples_of, graphql_sc
 
 needs_descriptions = pytest.mark.skipif(
     node_modules() is None,
-    reason="GitHub's descriptions are not installed, so no exchange is held to them: see STELLWERK_NODE_MODULES in tests/README.md",
+    reason="GitHub's descriptions are not installed, so no exchange is held to them: see tests/node/README.md",
 )
 LABEL = json.loads(EXAMPLES.read_text())["label"]
 ASKED = Exchanged(
