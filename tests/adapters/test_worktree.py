@@ -12,7 +12,7 @@ from stellwerk.adapters.crew import Crew
 from stellwerk.adapters.dvc.session import opened
 from stellwerk.adapters.dvc.setup import init_dvc
 from stellwerk.adapters.dvc.store import DvcStore
-from stellwerk.adapters.dvc.worktree import ROOMS, work_tree
+from stellwerk.adapters.dvc.worktree import MEMORY, ROOMS, work_tree
 
 MODELS = 3
 
@@ -97,3 +97,16 @@ def test_the_same_snapshot_may_be_fetched_by_several_at_once(repo, commit):
                         crew.answer(one.job, one.job)
                     ready.clear()
     assert [said.value for said in ends] == [b"day,sold\n1,2\n"] * MODELS
+
+
+@pytest.mark.parametrize("room", [0, 1 << 60], ids=["memory", "disk"])
+def test_dvc_s_notes_of_a_training_go_with_it(repo, commit, monkeypatch, room):
+    monkeypatch.setattr("stellwerk.adapters.dvc.worktree.ENOUGH", room)
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR")
+    with work_tree(repo.root, commit) as tree, opened(tree.root, doing="look") as session:
+        notes = Path(session.repo.site_cache_dir)
+        assert notes.is_dir()
+        assert notes.is_relative_to(tree.notes)
+        assert notes.is_relative_to(tree.room) == bool(room or not MEMORY.is_dir())
+        assert tree.room.name in str(notes)
+    assert not [place for place in (notes, *notes.parents) if tree.room.name in place.name and place.exists()]

@@ -121,7 +121,9 @@ class DvcTrainer:
         from dvc.exceptions import ReproductionError
 
         folder, remote, failure = f"models/{model}", self.data_remotes.get(model), tree.room / "failure.json"
-        with opened(tree.root, doing=f"train {model}", remote=remote, asks_remote=True) as session:
+        # DVC runs commands with $SHELL, which is `nologin` for a service's account.
+        own = _variables({"SHELL": "/bin/sh", "DVC_SITE_CACHE_DIR": str(tree.notes)})
+        with own, opened(tree.root, doing=f"train {model}", remote=remote, asks_remote=True) as session:
             bring_into_cache(session, md5, remote=remote)
             hidden = [place / path for place in (self.root, tree.root) for path in self.hidden]
             environment = {
@@ -134,7 +136,7 @@ class DvcTrainer:
             }
             repo = session.repo
             try:
-                with chdir(tree.root), _posix_shell():
+                with chdir(tree.root):
                     for out in repo.stage.load_file(pointer)[0].outs:  # its own `checkout` indexes all targets first
                         out.checkout(force=True)
                     stage = f"{folder}/dvc.yaml:train"
@@ -208,17 +210,18 @@ def _said(failure: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _posix_shell() -> Iterator[None]:
-    """DVC runs commands with $SHELL, which is `nologin` for a service's account."""
-    before = os.environ.get("SHELL")
-    os.environ["SHELL"] = "/bin/sh"
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
+    """What DVC reads of its own process's environment, which its configuration cannot overrule."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["SHELL"]
-        else:
-            os.environ["SHELL"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _loaded(file: Path) -> Any:

@@ -32,12 +32,16 @@ NOT_INHERITED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GI
 
 
 class WorkTree:
-    """An empty checkout of `commit` at `root`; `room` is a folder around it for what belongs to this training."""
+    """An empty checkout of `commit` at `root`; `room` is a folder around it for what belongs to this training.
+
+    `notes` is where DVC is to keep what it has seen of it.
+    """
 
     def __init__(self, *, root: Path, room: Path, commit: str) -> None:
         self.root = root
         self.room = room
         self.commit = commit
+        self.notes = _notes(room)
 
     def check_out(self, paths: Iterable[str]) -> None:
         """Bring files and folders of the commit into the work tree. Folders that it does not have are passed over."""
@@ -110,7 +114,7 @@ def _share_dvc(root: Path, tree: WorkTree) -> None:
             settings: dict[str, Any] = theirs.load_one("repo")
             merge(settings, theirs.load_one("local"))
             settings["cache"].setdefault("dir", str(root.resolve() / ".dvc" / "cache"))
-            settings["core"] |= {"autostage": "false", "analytics": "false", "site_cache_dir": str(_site(tree.room))}
+            settings["core"] |= {"autostage": "false", "analytics": "false", "site_cache_dir": str(tree.notes)}
             (tree.root / ".dvc").mkdir(exist_ok=True)
             with Config(str(tree.root / ".dvc"), validate=False).edit("local", validate=False) as mine:
                 merge(mine, _plain(settings))
@@ -120,7 +124,7 @@ def _share_dvc(root: Path, tree: WorkTree) -> None:
         ) from error
 
 
-def _site(room: Path) -> Path:
+def _notes(room: Path) -> Path:
     """Where DVC notes what files it has hashed, in two databases of this training's own.
 
     In memory, where there is room: to make a database on a disk waits for the disk several times.
