@@ -76,7 +76,7 @@ def workspace(monkeypatch):
             "plan": Plan(basis="1a2b3c4d", steps=(STEP,), waits=(WAIT,)),
             "reconcile": Outcome(done=(DONE,), problems=(), remaining=Plan(basis="1a2b"), pushed="main to origin"),
             "check": (),
-            "jobs": Jobs(training={}),
+            "jobs": Jobs(),
             "uncommitted": (),
             "status": Status(basis="1a2b3c4d", environments=(), rows=(), models=(), datasets=()),
             "why": (),

@@ -28,19 +28,14 @@ def test_without_an_option_the_whole_plan_is_asked_for(run, workspace):
         (["--training", "regression"], Portion(training=True, place="regression")),
         (["--training", ""], Portion(training=True, place="")),
         (["--training", "--no-render"], Portion(render=False, training=True)),
-        (["--steps", " train:a  snapshot:b "], Portion(steps=("train:a", "snapshot:b"))),
-        (["--no-render", "--steps", ""], Portion(render=False)),
+        (["--models", " a  b "], Portion(models=("a", "b"))),
+        (["--no-render", "--models", ""], Portion(render=False)),
+        (["--models", "", "--confirm-trainings", "", "--confirm-removals", ""], None),
     ],
 )
 def test_a_job_asks_for_its_part(run, workspace, args, portion):
     assert run("reconcile", *args).exit_code == 0
     assert asked(workspace) == portion
-
-
-def test_what_is_no_key_of_a_step_is_a_usage_error(run, workspace):
-    result = run("reconcile", "--steps", "train:a churn")
-    assert (result.exit_code, "'churn'" in result.stderr) == (64, True)
-    assert "reconcile" not in [name for name, *_ in workspace.calls]
 
 
 def waiting(kind, environment="production"):
@@ -92,9 +87,9 @@ def test_a_summary_is_appended_where_the_service_collects_them(run, workspace, t
 def test_jobs_are_those_of_a_difference_or_of_the_plan(run, workspace):
     assert run("jobs").output.startswith('{\n  "version": 1,\n  "check": []')
     assert run("jobs", "--base", "main", "--format", "github").output == "check=[]\ntraining={}\nenvironments=[]\n"
-    run("jobs", "--base", "", "--confirm-trainings", "20")
+    run("jobs", "--base", "", "--confirm-trainings", "20", "--confirm-removals", "")
     assert [kwargs for name, _, kwargs in workspace.calls if name == "jobs"] == [
-        {"base": None, "trainings": None},
-        {"base": "main", "trainings": None},
-        {"base": None, "trainings": 20},
+        {"base": None, "trainings": None, "removals": None},
+        {"base": "main", "trainings": None, "removals": None},
+        {"base": None, "trainings": 20, "removals": None},
     ]

@@ -73,12 +73,14 @@ def test_trainings_are_done_where_the_data_are_allowed():
     assert sorted(everywhere) == sorted([*here, "snapshot:open", "train:open-b"])
 
 
-def test_only_the_named_steps_are_done_and_none_without_what_it_needs():
+def test_only_the_named_models_are_trained_with_the_snapshots_they_need():
     declared = company("a", "b")
     observed = rendered(declared, fresh(declared))
-    assert keys(taken(declared, observed, steps=("snapshot:secret", "train:b"))) == ["snapshot:secret", "train:b"]
-    assert keys(taken(declared, observed, steps=("train:b",))) == []
-    assert keys(taken(declared, observed, training=True, place="development", steps=("train:b",))) == []
+    assert keys(taken(declared, observed, training=True, models=("b",))) == ["snapshot:secret", "train:b"]
+    assert keys(taken(declared, observed, training=True, models=("unused",))) == ["snapshot:unused"]
+    assert keys(taken(declared, observed, training=True, place="development", models=("b",))) == []
+    steps = taken(declared, snapped(declared), models=("a",)).steps
+    assert {getattr(step.action, "model", None) for step in steps} == {"a"}
 
 
 def test_a_training_job_is_not_told_of_approvals():
@@ -104,9 +106,10 @@ def test_the_jobs_together_do_every_training_and_snapshot_of_the_plan(given_comp
     jobs, done = jobs_of(declared, plan(declared, observed)), []
     for place, found in jobs.training.items():
         for job in found:
-            portion = Portion(render=False, training=True, place=place, steps=job.steps)
-            done += keys(plan(declared, observed, portion=portion))
-            assert done[-len(job.steps) :] == list(job.steps)
+            portion = Portion(render=False, training=True, place=place, models=job.models)
+            part = keys(plan(declared, observed, portion=portion))
+            assert part
+            done += part
     assert set(done) == wanted
     assert len(done) == len(wanted)
 
@@ -114,9 +117,9 @@ def test_the_jobs_together_do_every_training_and_snapshot_of_the_plan(given_comp
 def test_a_model_has_a_job_of_its_own_where_nothing_is_shared():
     declared = company("a", "b", "open-c")
     jobs = jobs_of(declared, plan(declared, snapped(declared)))
-    assert {place: [job.steps for job in found] for place, found in jobs.training.items()} == {
-        "development": [("train:open-c",)],
-        "integration": [("train:a",), ("train:b",)],
+    assert {place: [job.models for job in found] for place, found in jobs.training.items()} == {
+        "development": [("open-c",)],
+        "integration": [("a",), ("b",)],
     }
     assert jobs.environments == ("integration", "regression", "production")
 
@@ -124,29 +127,28 @@ def test_a_model_has_a_job_of_its_own_where_nothing_is_shared():
 def test_models_that_share_a_first_snapshot_share_a_job():
     declared = company("a", "b")
     found = jobs_of(declared, plan(declared, rendered(declared, fresh(declared)))).training["integration"]
-    assert [job.subjects for job in found] == [("open",), ("a", "b"), ("unused",)]
-    assert found[1].steps == ("snapshot:secret", "train:a", "train:b")
+    assert [job.models for job in found] == [("a", "b"), ("unused",)]
 
 
 def test_nothing_to_do_is_no_job():
     declared = company("a")
     observed = settle(declared, snapped(declared)).observed
     jobs = jobs_of(declared, plan(declared, observed))
-    assert (jobs.check, jobs.training, jobs.environments) == ((), {"integration": ()}, ())
+    assert (jobs.check, jobs.training, jobs.environments) == ((), {}, ())
 
 
 def test_more_trainings_than_a_list_may_hold_are_spread_evenly():
     declared = company(*(f"m{number:03}" for number in range(300)), route=())
     (found,) = jobs_of(declared, plan(declared, snapped(declared))).training.values()
     assert len(found) == GROUPS
-    assert {len(job.steps) for job in found} == {1, 2}
-    assert sorted(step for job in found for step in job.steps) == [f"train:m{number:03}" for number in range(300)]
+    assert {len(job.models) for job in found} == {1, 2}
+    assert [name for job in found for name in job.models] == [f"m{number:03}" for number in range(300)]
 
 
 def test_trainings_that_nobody_agreed_to_are_no_jobs():
     declared = company("a", "b", "c", limits=Limits(trainings=2))
     observed = snapped(declared)
-    assert jobs_of(declared, plan(declared, observed)).training == {"integration": ()}
+    assert jobs_of(declared, plan(declared, observed)).training == {}
     (found,) = jobs_of(declared, plan(declared, observed, trainings=3)).training.values()
     assert len(found) == 3
 

@@ -43,7 +43,7 @@ def two(project_from):
 
 
 def touched(project, base="main"):
-    return [group.models for group in project.workspace.jobs(base=base, trainings=None).check]
+    return [group.models for group in project.workspace.jobs(base=base, trainings=None, removals=None).check]
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_the_jobs_of_a_plan_are_done_one_by_one(two):
     two.workspace.render(check=False, force=(), directory=two.root)
     two.repo.git("add", "models")
     two.repo.git("commit", "--quiet", "--message", "render")
-    jobs = two.workspace.jobs(base=None, trainings=None)
-    assert [job.steps for job in jobs.training["dev"]] == [("train:a",), ("train:b",)]
+    jobs = two.workspace.jobs(base=None, trainings=None, removals=None)
+    assert [job.models for job in jobs.training["dev"]] == [("a",), ("b",)]
     assert jobs.environments == ("production",)
     content = json.loads(jobs_json(jobs))
     assert content["training"] == {
-        "dev": [{"steps": "train:a", "title": "a"}, {"steps": "train:b", "title": "b"}],
+        "dev": [{"models": "a", "title": "a"}, {"models": "b", "title": "b"}],
     }
     lines = dict(line.split("=", 1) for line in jobs_github(jobs).splitlines())
     assert {name: json.loads(value) for name, value in lines.items()} == {
@@ -138,5 +138,5 @@ def test_an_open_proposal_that_the_checkout_did_not_bring_is_seen(small, tmp_pat
     clone = tmp_path / "checkout"
     url = small.repo.git("remote", "get-url", "origin").strip()
     small.repo.git("clone", "--quiet", "--depth=1", "--branch=main", f"file://{url}", str(clone))
-    jobs = Project(type(small.repo)(clone)).workspace.jobs(base=None, trainings=None)
-    assert (jobs.training, jobs.environments) == ({"production": ()}, ())
+    jobs = Project(type(small.repo)(clone)).workspace.jobs(base=None, trainings=None, removals=None)
+    assert (jobs.training, jobs.environments) == ({}, ())

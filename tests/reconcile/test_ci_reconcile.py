@@ -44,7 +44,7 @@ def checkout(project, name, *options):
 
 def test_a_training_job_and_then_one_for_each_environment_do_the_whole_plan(staged, monkeypatch):
     first = checkout(staged, "training")
-    outcome = first.reconcile(portion=Portion(render=False, training=True, place="check", steps=("train:demand",)))
+    outcome = first.reconcile(portion=Portion(render=False, training=True, place="check", models=("demand",)))
     assert [done.step.key for done in outcome.done] == ["train:demand"]
     assert (outcome.problems, outcome.remaining.steps) == ((), ())
 

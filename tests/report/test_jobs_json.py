@@ -8,18 +8,21 @@ from stellwerk.report.jobs_json import jobs_github, jobs_json
 NAME = "modèle-" + "x" * 100
 JOBS = Jobs(
     check=(CheckJob(models=("a", "b")), CheckJob(models=(NAME,))),
-    training={"": (), "regression": (TrainingJob(steps=("snapshot:sales", "train:a"), subjects=("a",)),)},
+    training={"": (TrainingJob(models=("c",)),), "regression": (TrainingJob(models=("a", "b")),)},
     environments=("regression",),
 )
 
 
 def test_jobs_json_is_valid(assert_valid):
     content = assert_valid("jobs", jobs_json(JOBS))
-    assert content["check"][0] == {"models": "a b", "title": "a and 1 more"}
+    assert content["check"][0] == {"number": 1, "models": "a b", "title": "a and 1 more"}
     assert content["check"][1]["models"] == NAME
     assert len(content["check"][1]["title"]) == 60
-    assert content["training"] == {"": [], "regression": [{"steps": "snapshot:sales train:a", "title": "a"}]}
-    assert_valid("jobs", jobs_json(Jobs(training={})))
+    assert content["training"] == {
+        ".": [{"models": "c", "title": "c"}],
+        "regression": [{"models": "a b", "title": "a and 1 more"}],
+    }
+    assert_valid("jobs", jobs_json(Jobs()))
 
 
 def test_each_key_is_one_line_of_plain_characters():

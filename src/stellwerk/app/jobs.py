@@ -9,7 +9,7 @@ from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, tracking_ref
 from stellwerk.app.state import records_ref
 from stellwerk.declarations.compose import load_declarations
 from stellwerk.errors import StellwerkError
-from stellwerk.planning.jobs import Jobs, check_jobs, jobs_of, no_training
+from stellwerk.planning.jobs import Jobs, check_jobs, jobs_of
 from stellwerk.planning.plan import Scope
 from stellwerk.planning.touched import Side, touched_models
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 DEEPEN = "this clone is shallow: git fetch --unshallow (in CI: fetch-depth: 0), then run it again"
 
 
-def find_jobs(workspace: Workspace, *, base: str | None, trainings: int | None = None) -> Jobs:
+def find_jobs(workspace: Workspace, *, base: str | None, trainings: int | None, removals: int | None) -> Jobs:
     """With `base`: the models that the difference to it touches. Else the trainings and environments of the plan.
 
-    `trainings`: how many a person has agreed to. Raises StellwerkError where the declarations are wrong, or nothing can
-    be compared with `base`.
+    `trainings` and `removals`: how many a person has agreed to. Raises StellwerkError where the declarations are wrong,
+    or nothing can be compared with `base`.
     """
     if base is not None:
         return _to_check(workspace, base)
@@ -33,7 +33,7 @@ def find_jobs(workspace: Workspace, *, base: str | None, trainings: int | None =
         fetch_facts(workspace, declarations)
     loaded = workspace.brief.work_tree()
     workspace.loader.refuse_mistakes(loaded)
-    plan = workspace.plan_of(loaded.state, Scope(trainings=trainings))
+    plan = workspace.plan_of(loaded.state, Scope(trainings=trainings, removals=removals))
     workspace.cache.flush()
     return jobs_of(loaded.state.project, plan)
 
@@ -47,7 +47,7 @@ def _to_check(workspace: Workspace, base: str) -> Jobs:
     sides = Side(project=declared.project if declared else None, tree=before), Side(project=project, tree=tree)
     names = touched_models(*sides, cache=workspace.cache)
     workspace.cache.flush()
-    return Jobs(check=check_jobs(names), training=no_training(project))
+    return Jobs(check=check_jobs(names))
 
 
 def merge_base(workspace: Workspace, revision: str) -> str:

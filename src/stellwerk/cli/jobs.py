@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from stellwerk.cli.console import Console, with_console
-from stellwerk.cli.options import examples, formats
+from stellwerk.cli.options import confirm_options, examples, formats
 
 
 @click.command(
@@ -16,10 +16,12 @@ from stellwerk.cli.options import examples, formats
     )
 )
 @click.option("--base", metavar="REV", help="Only the models that the difference to REV touches, to be checked.")
-@click.option("--confirm-trainings", type=click.IntRange(min=0), metavar="N", help="Agree to N trainings at once.")
+@confirm_options
 @formats("json", "github")
 @with_console
-def command(console: Console, /, *, base: str | None, confirm_trainings: int | None, form: str) -> int:
+def command(
+    console: Console, /, *, base: str | None, confirm_trainings: int | None, confirm_removals: int | None, form: str
+) -> int:
     """List the jobs that CI has to start.
 
     From the plan: trainings by the place where they run, and the environments with work. With --base instead the
@@ -27,6 +29,6 @@ def command(console: Console, /, *, base: str | None, confirm_trainings: int | N
     """
     from stellwerk.report.jobs_json import jobs_github, jobs_json
 
-    jobs = console.open().jobs(base=base or None, trainings=confirm_trainings)
+    jobs = console.open().jobs(base=base or None, trainings=confirm_trainings, removals=confirm_removals)
     console.show(jobs_github(jobs) if form == "github" else jobs_json(jobs))
     return 0

@@ -115,7 +115,7 @@ ANYWHERE = "*"  # no environment has this name
 
 
 def portion_options(function: Decorated) -> Decorated:
-    """`--no-render`, `--training` and `--steps`: the part of a plan that one CI job carries out."""
+    """`--no-render`, `--training` and `--models`: the part of a plan that one CI job carries out."""
     render = click.option(
         "--no-render",
         is_flag=True,
@@ -128,36 +128,35 @@ def portion_options(function: Decorated) -> Decorated:
         flag_value=ANYWHERE,
         help="Only snapshots and trainings; of models that train in ENVIRONMENT, as `stellwerk jobs` says ('': none).",
     )
-    steps = click.option(
-        "--steps", metavar="KEYS", callback=_steps, help="Only the steps of these keys, as `stellwerk jobs` lists them."
+    models = click.option(
+        "--models", metavar="NAMES", help="Only the steps of these models, separated by spaces ('': of all)."
     )
-    return render(training(steps(function)))
+    return render(training(models(function)))
 
 
-def _steps(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
-    keys = tuple((value or "").split())
-    wrong = [key for key in keys if ":" not in key]
-    if wrong:
-        raise click.BadParameter(f"{wrong[0]!r} is not the key of a step; keys look like train:churn")
-    return keys
-
-
-def portion_of(*, no_render: bool, training: str | None, steps: tuple[str, ...]) -> Portion | None:
+def portion_of(*, no_render: bool, training: str | None, models: str | None) -> Portion | None:
     """What those options ask for; None: the whole plan."""
-    if not no_render and training is None and not steps:
+    names = tuple((models or "").split())
+    if not no_render and training is None and not names:
         return None
     from stellwerk.planning.portion import Portion
 
     place = None if training == ANYWHERE else training
-    return Portion(render=not no_render, training=training is not None, place=place, steps=steps)
+    return Portion(render=not no_render, training=training is not None, place=place, models=names)
+
+
+class Count(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer releases of click
+    """A number from 0 on. An empty text is none: a CI service hands on what nobody filled in."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """The number; None for an empty text."""
+        return None if value == "" else click.IntRange(min=0).convert(value, param, ctx)
 
 
 def confirm_options(function: Decorated) -> Decorated:
     """`--confirm-trainings` and `--confirm-removals`: the numbers a person has seen and agrees to."""
-    trainings = click.option(
-        "--confirm-trainings", type=click.IntRange(min=0), metavar="N", help="Agree to N trainings at once."
-    )
-    removals = click.option(
-        "--confirm-removals", type=click.IntRange(min=0), metavar="N", help="Agree to N models removed at once."
-    )
+    trainings = click.option("--confirm-trainings", type=Count(), metavar="N", help="Agree to N trainings at once.")
+    removals = click.option("--confirm-removals", type=Count(), metavar="N", help="Agree to N models removed at once.")
     return trainings(removals(function))

@@ -68,7 +68,7 @@ def command(
     retry: bool,
     no_render: bool,
     training: str | None,
-    steps: tuple[str, ...],
+    models: str | None,
     accept_waiting: bool,
     summary: bool,
     form: str,
@@ -90,7 +90,7 @@ def command(
         retry=retry,
         jobs=jobs,
         shard=shard,
-        portion=portion_of(no_render=no_render, training=training, steps=steps),
+        portion=portion_of(no_render=no_render, training=training, models=models),
     )
     title = environment or ("training" if training is not None else "")
     try:

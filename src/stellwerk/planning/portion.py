@@ -1,4 +1,4 @@
-"""The part of a plan that one CI job carries out: without rendering, only trainings, only some steps. Pure.
+"""The part of a plan that one CI job carries out: without rendering, only trainings, only some models. Pure.
 
 Taken after everything else is decided, so that a plan cut into jobs is held to the same limits as the whole.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Plan, Render, Snapshot, Train, Wait, WaitKind
+from stellwerk.planning.shard import data_owners, owner_of
 from stellwerk.planning.training_place import data_place, training_places
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ PEOPLE_RENDER = "stellwerk render, then commit"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portion:
-    """What of a plan is asked for. `place`: only trainings there ('' = without an environment); `steps`: by key."""
+    """What of a plan is asked for. `place`: only trainings there ('' = without an environment).
+
+    `models`: only their steps, and the snapshots these need; a dataset that no model uses may be named as well.
+    """
 
     render: bool = True
     training: bool = False
     place: str | None = None
-    steps: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 def take_portion(project: Project, plan: Plan, portion: Portion) -> Plan:
@@ -41,9 +45,8 @@ def take_portion(project: Project, plan: Plan, portion: Portion) -> Plan:
         plan = without_rendering(plan)
     if portion.training:
         plan = _trainings(project, plan, portion.place)
-    if portion.steps:
-        left_out = {step.key for step in plan.steps}.difference(portion.steps)
-        plan = replace(plan, steps=tuple(without(plan.steps, left_out)))
+    if portion.models:
+        plan = _of_models(project, plan, frozenset(portion.models))
     return plan
 
 
@@ -115,6 +118,21 @@ def _trainings(project: Project, plan: Plan, place: str | None) -> Plan:
         wait for wait in plan.waits if wait.environment is None and (wait.model is None or here(wait.model, models))
     )
     return replace(plan, steps=steps, waits=waits)
+
+
+def snapshot_owners(project: Project) -> dict[str, str]:
+    """The model whose job takes a first snapshot: the first trained on the dataset, else the first it stands in for."""
+    trained = {model.train.data: model.name for model in reversed(project.models) if model.train is not None}
+    return {**data_owners(project), **trained}
+
+
+def _of_models(project: Project, plan: Plan, names: frozenset[str]) -> Plan:
+    owners = snapshot_owners(project)
+    kept = [step for step in plan.steps if owner_of(step, owners) in names]
+    needed = {need for step in kept for need in step.needs if need.startswith("snapshot:")}
+    left_out = {step.key for step in plan.steps} - {step.key for step in kept} - needed
+    waits = tuple(wait for wait in plan.waits if wait.model is None or wait.model in names)
+    return replace(plan, steps=tuple(without(plan.steps, left_out)), waits=waits)
 
 
 def without(steps: Iterable[Step], dropped: Iterable[str]) -> list[Step]:

@@ -41,13 +41,14 @@ def take_shard(project: Project, plan: Plan, shard: Shard) -> Plan:
     A snapshot belongs with the first model that uses the data; the steps of other models that need it stay where they
     are, still needing it, with a wait that says who takes it. What belongs to no model waits in every part.
     """
-    owners = _data_owners(project)
-    steps = tuple(step for step in plan.steps if shard.holds(_owner(step, owners)))
+    owners = data_owners(project)
+    steps = tuple(step for step in plan.steps if shard.holds(owner_of(step, owners)))
     waits = tuple(wait for wait in plan.waits if wait.model is None or shard.holds(wait.model))
     return Plan(basis=plan.basis, steps=steps, waits=(*waits, *_elsewhere(steps, owners, shard.of)))
 
 
-def _owner(step: Step, owners: dict[str, str]) -> str:
+def owner_of(step: Step, owners: dict[str, str]) -> str:
+    """The model a step is about; a dataset's first model, or the dataset itself where no model uses it."""
     match step.action:
         case Snapshot(dataset=name):
             return owners.get(name, name)
@@ -67,7 +68,7 @@ def data_of(model: Model, known: Mapping[str, Dataset]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _data_owners(project: Project) -> dict[str, str]:
+def data_owners(project: Project) -> dict[str, str]:
     """The first model, by name, that uses each dataset."""
     datasets = {dataset.name: dataset for dataset in project.datasets}
     owners: dict[str, str] = {}

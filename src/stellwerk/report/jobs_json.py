@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json
     from stellwerk.planning.jobs import Jobs
 
+NOWHERE = "."  # the key of what trains without an environment; none has this name
 TITLE = 60  # characters of a name in a title
 
 
@@ -27,11 +28,14 @@ def jobs_github(jobs: Jobs) -> str:
 
 def _content(jobs: Jobs) -> dict[str, Json]:
     training: dict[str, Json] = {
-        place: [{"steps": " ".join(job.steps), "title": _title(job.subjects)} for job in found]
+        place or NOWHERE: [{"models": " ".join(job.models), "title": _title(job.models)} for job in found]
         for place, found in jobs.training.items()
     }
     return {
-        "check": [{"models": " ".join(job.models), "title": _title(job.models)} for job in jobs.check],
+        "check": [
+            {"number": number, "models": " ".join(job.models), "title": _title(job.models)}
+            for number, job in enumerate(jobs.check, start=1)
+        ],
         "training": training,
         "environments": list(jobs.environments),
     }
