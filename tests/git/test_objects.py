@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from stellwerk.adapters.git.objects import Entry, NewObjects, TreeEditor
+from stellwerk.adapters.git.objects import LOOSE, Entry, NewObjects, TreeEditor
 from stellwerk.errors import StellwerkError
 
 NAMES = ["a", "a.b", "a0", "b", "ü", "Z"]
@@ -91,3 +91,13 @@ def test_a_commit_is_signed_where_git_is_configured_to(repo, writer, tmp_path):
     repo.git("config", "gpg.program", signer)
     commit = writer(repo).commit({"b": b"y"}, "signed")
     assert "\ngpgsig -----BEGIN PGP SIGNATURE-----" in repo.git("cat-file", "commit", commit)
+
+
+@pytest.mark.parametrize(("count", "packs"), [(LOOSE, 0), (LOOSE + 1, 1)])
+def test_many_new_objects_stay_in_one_pack_and_few_become_files(repo, reader, count, packs):
+    objects = NewObjects(reader(repo))
+    names = {objects.add("blob", f"{number}\n".encode()): f"{number}\n" for number in range(count)}
+    objects.store()
+    said = dict(line.split(": ") for line in repo.git("count-objects", "-v").splitlines())
+    assert (int(said["packs"]), int(said["count"])) == (packs, 0 if packs else count)
+    assert {name: repo.git("cat-file", "blob", name) for name in names} == {k: v.strip() for k, v in names.items()}

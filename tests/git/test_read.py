@@ -231,7 +231,18 @@ def test_a_cache_of_another_release_is_forgotten(tmp_path):
     cache.put("kind", "1", [1])
     cache.flush()
     stored = json.loads((tmp_path / "kind.json").read_text())
-    (tmp_path / "kind.json").write_text(json.dumps({**stored, "version": "0.0.0"}))
+    text = (tmp_path / "kind.json").read_text()
+    (tmp_path / "kind.json").write_text(text.replace(stored["version"], "0.0.0", 1))
+    assert BlobCache(tmp_path).get("kind", "1") is None
+
+
+def test_a_cache_in_which_one_value_was_changed_is_forgotten(tmp_path):
+    cache = BlobCache(tmp_path)
+    cache.put("kind", "1", ["right"])
+    cache.flush()
+    assert BlobCache(tmp_path).get("kind", "1") == ["right"]
+    text = (tmp_path / "kind.json").read_text()
+    (tmp_path / "kind.json").write_text(text.replace("right", "wrong"))
     assert BlobCache(tmp_path).get("kind", "1") is None
 
 
@@ -242,3 +253,16 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path):
     cache.put("kind", "1", [1])
     cache.flush()
     assert (tmp_path / "cache").read_text() == "a file where the folder should be"
+
+
+def test_how_far_two_commits_are_apart(repo, reader):
+    repo.gen({"a": "1"}, commit="one")
+    base = repo.head()
+    repo.gen({"a": "2"}, commit="two")
+    repo.gen({"a": "3"}, commit="three")
+    mine = repo.head()
+    repo.git("reset", "--quiet", "--hard", base)
+    repo.gen({"b": "1"}, commit="theirs")
+    read = reader(repo)
+    assert read.apart(mine, repo.head()) == (2, 1)
+    assert (read.apart(base, mine), read.apart(mine, base), read.apart(mine, mine)) == ((0, 2), (2, 0), (0, 0))

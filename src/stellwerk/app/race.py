@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 200
 PATIENCE = 600.0  # seconds from the first loss to giving up
 SLOT = 0.2  # seconds an attempt is thought to take until one was measured
-WIDEST = 8  # attempts that a pause lasts at most
+WIDEST = 4  # attempts that a pause lasts at most
 NAMED = 20  # commits that a failure names
 
 Reads = Callable[["Iterable[str]", "Iterable[str]"], frozenset[str]]
@@ -153,15 +153,17 @@ def take_over(session: Session, reads: Reads) -> Taken:
     Raises PushLostError where the branch has commits that nobody but a person may move.
     """
     writer, publisher, reader = session.writer, session.publisher, session.writer.reader
-    before = publisher.proposals()
-    there, tip = publisher.fetch(), writer.tip()
+    refs = publisher.refs()
+    before, tip = publisher.proposals(refs), refs.get(writer.ref)
+    there = publisher.fetch(refs)
     if there is None:
         raise publisher.deleted(writer.ref)
     if before:
         _give_way(session, before)
-    if tip is None or reader.ancestor(tip, there):
+    ahead, behind = reader.apart(tip, there) if tip is not None else (0, 0)
+    if tip is None or not ahead:
         return Taken(tip=there, drop=tip or "", renamed={})
-    if reader.ancestor(there, tip):
+    if not behind:
         return Taken(tip=tip, drop=tip, renamed={})
     known = (there,) if session.merges is None else (there, session.merges)
     mine = commits_since(reader, tip, *known)

@@ -75,6 +75,11 @@ class GitReader:
         """The git directory shared by all work trees of the repository."""
         return (self.root / self.text("rev-parse", "--git-common-dir")).resolve()
 
+    @cached_property
+    def converts_line_ends(self) -> bool:
+        """Whether git is told to write other line ends into the work tree than it keeps."""
+        return self.text("config", "core.autocrlf", check=False) not in {"", "false"}
+
     def head(self) -> Head:
         commit = self.text("rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
         branch = self.text("symbolic-ref", "--quiet", "HEAD", check=False)
@@ -111,6 +116,11 @@ class GitReader:
             check=False,
         )
         return done.returncode == 0
+
+    def apart(self, one: str, other: str) -> tuple[int, int]:
+        """How many commits each of two has that the other lacks."""
+        left, right = self.text("rev-list", "--left-right", "--count", f"{one}...{other}").split()
+        return int(left), int(right)
 
     def branches(self, *prefixes: str) -> Mapping[str, str]:
         """Full ref name -> commit of every ref below the prefixes; each may hold `*` and `**`."""
@@ -232,7 +242,7 @@ class WorkTree:
         found, stored = {}, []
         for path in wanted:
             changed = blobs[path].startswith(CHANGED)
-            if self._filtered and not changed:
+            if not changed and self._filtered:
                 stored.append(path)
                 continue
             try:
@@ -248,7 +258,7 @@ class WorkTree:
     def _filtered(self) -> bool:
         """Whether the work tree's bytes may differ from git's."""
         attributes = any(path.rpartition("/")[2] == ".gitattributes" for path in self.blobs())
-        return attributes or self.reader.text("config", "core.autocrlf", check=False) not in {"", "false"}
+        return attributes or self.reader.converts_line_ends
 
 
 def changed_entry(root: Path, path: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from stellwerk.adapters.git.objects import LOOSE
 from stellwerk.adapters.git.refusal import ask, explain, last_words, unreachable
 from stellwerk.adapters.git.write import AGAIN
 from stellwerk.errors import PushLostError, StellwerkError
@@ -43,12 +44,19 @@ def tracking_ref(remote: str, ref: str) -> str:
 
 def local_proposals(reader: GitReader, remote: str | None) -> dict[str, str]:
     """The promotion branches that are here and were not pushed from here as they are; the others are the remote's."""
-    refs = reader.branches(PROMOTIONS, PUBLISHED)
+    return _local(reader.branches(PROMOTIONS, PUBLISHED), remote)
+
+
+def _local(refs: Mapping[str, str], remote: str | None) -> dict[str, str]:
     return {
         ref: commit
         for ref, commit in refs.items()
         if ref.startswith(PROMOTIONS) and (remote is None or refs.get(_published(remote, ref)) != commit)
     }
+
+
+def _promotions(refs: Mapping[str, str]) -> dict[str, str]:
+    return {ref: commit for ref, commit in refs.items() if ref.startswith(PROMOTIONS)}
 
 
 def _published(remote: str, ref: str) -> str:
@@ -81,21 +89,23 @@ class RemotePublisher:
         self.writer = writer
         self.remote = remote
 
-    def fetch(self) -> str | None:
-        """Fetch; returns the commit of our ref at the remote (None: it has none). Raises StellwerkError."""
+    def refs(self) -> Mapping[str, str]:
+        """Our ref and the promotion branches, here, as published and as last seen at the remote."""
+        return self.writer.reader.branches(self.writer.ref, PROMOTIONS, PUBLISHED, f"refs/remotes/{self.remote}/")
+
+    def fetch(self, refs: Mapping[str, str] | None = None) -> str | None:
+        """Fetch; returns the commit of our ref at the remote (None: it has none). Raises StellwerkError.
+
+        `refs` are those of `refs()`, where they were just listed.
+        """
         if self.remote is None:
             return None
-        local = local_proposals(self.writer.reader, self.remote)
-        promotions = self.writer.reader.branches(PROMOTIONS)
-        pushed = {ref: at for ref, at in promotions.items() if ref not in local or at == self._remote_commit(ref)}
-        status, _, words = self.writer.repo.git.fetch(
-            "--quiet",
-            "--prune",
-            "--no-auto-maintenance",
-            self.remote,
-            *self._wanted(),
-            with_extended_output=True,
-            with_exceptions=False,
+        refs = self.refs() if refs is None else refs
+        local, promotions = _local(refs, self.remote), _promotions(refs)
+        pushed = {ref: at for ref, at in promotions.items() if ref not in local or at == refs.get(self._tracking(ref))}
+        command = ["fetch", "--quiet", "--prune", "--no-auto-maintenance", self.remote, *self._wanted()]
+        status, _, words = self.writer.repo.git.execute(
+            ["git", "-c", f"fetch.unpackLimit={LOOSE}", *command], with_extended_output=True, with_exceptions=False
         )
         if status:
             answer = ask(self.writer, self.remote, self.writer.ref)
@@ -129,10 +139,13 @@ class RemotePublisher:
         arguments = ("-d", ref, commit) if instead is None else (ref, instead, commit)
         self.writer.reader.run("update-ref", *arguments, check=False)
 
-    def proposals(self) -> dict[str, str | None]:
-        """The promotion branches that are here -> the commit each has at the remote, as last seen."""
-        refs = self.writer.reader.branches(PROMOTIONS, f"refs/remotes/{self.remote}/")
-        return {ref: refs.get(self._tracking(ref)) for ref in refs if ref.startswith(PROMOTIONS)}
+    def proposals(self, refs: Mapping[str, str] | None = None) -> dict[str, str | None]:
+        """The promotion branches that are here -> the commit each has at the remote, as last seen.
+
+        `refs` are those of `refs()`, where they were just listed.
+        """
+        refs = self.refs() if refs is None else refs
+        return {ref: refs.get(self._tracking(ref)) for ref in _promotions(refs)}
 
     def there(self) -> str | None:
         """The commit of our ref at the remote, as last seen."""
@@ -140,9 +153,9 @@ class RemotePublisher:
 
     def unpublished(self) -> dict[str, str]:
         """The refs that the remote lacks or has otherwise -> our commit: the ref itself, and promotion branches."""
-        if self.remote is None:
-            return {}
-        refs = self.writer.reader.branches(self.writer.ref, PROMOTIONS, f"refs/remotes/{self.remote}/")
+        return self._unpublished(self.refs()) if self.remote is not None else {}
+
+    def _unpublished(self, refs: Mapping[str, str]) -> dict[str, str]:
         own = {ref: commit for ref, commit in refs.items() if ref == self.writer.ref or ref.startswith(PROMOTIONS)}
         return {ref: commit for ref, commit in own.items() if refs.get(self._tracking(ref)) != commit}
 
@@ -152,11 +165,13 @@ class RemotePublisher:
         `tip` and `proposals` (by ref; None: not to be pushed) stand in for what the refs here are now.
         Raises PushLostError (another run was faster), or StellwerkError that says who refused and what to do.
         """
-        instead = {**(proposals or {}), **({self.writer.ref: tip} if tip else {})}
-        lacking = {**self.unpublished(), **instead}
-        known = {ref: self._remote_commit(ref) for ref in lacking}
+        if self.remote is None:
+            return ""
+        instead, refs = {**(proposals or {}), **({self.writer.ref: tip} if tip else {})}, self.refs()
+        lacking = {**self._unpublished(refs), **instead}
+        known = {ref: refs.get(self._tracking(ref)) for ref in lacking}
         wanted = {ref: commit for ref, commit in lacking.items() if commit is not None and commit != known[ref]}
-        if self.remote is None or not wanted:
+        if not wanted:
             return ""
         behind, tip = known.get(self.writer.ref), wanted.get(self.writer.ref)
         if behind and tip and not self.writer.reader.ancestor(behind, tip):
