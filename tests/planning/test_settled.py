@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from stellwerk import __version__
+from stellwerk.adapters.git.cache import BlobCache
 from stellwerk.app import Workspace
 from stellwerk.errors import StellwerkError
 from stellwerk.model.ports import Clock
@@ -173,12 +173,30 @@ def ruined(text):
     return lambda file: file.write_text(text)
 
 
+def kept(values):
+    """What the cache itself would have written."""
+
+    def damage(file):
+        cache = BlobCache(file.parent)
+        cache.put(file.stem, "plan", {})
+        cache._write(file.stem, values)
+
+    return damage
+
+
+def one_letter_changed(file):
+    text = file.read_text()
+    file.write_text(text[:-40] + text[-40:].translate(str.maketrans("abcdef0123456789", "badcfe1032547698")))
+
+
 DAMAGE = {
     "truncated": lambda file: file.write_bytes(file.read_bytes()[: len(file.read_bytes()) // 2]),
     "emptied": ruined(""),
     "another kind of JSON": ruined("[1, 2]"),
     "another version": lambda file: file.write_text(file.read_text().replace('"version":"', '"version":"9')),
-    "values of another shape": ruined(f'{{"version": "{__version__}", "blobs": {{"plan": {{"models": 3}}}}}}'),
+    "values of another shape": kept({"plan": {"models": 3}}),
+    "another kind of value": kept([1, 2]),
+    "some letters changed": one_letter_changed,
     "a folder": lambda file: (file.unlink(), file.mkdir()),
 }
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from stellwerk.model.observed import ModelFacts, Observed
     from stellwerk.model.ports import Cache, Clock, Tree
 
+Said = tuple[Declarations, tuple[Finding, ...]]  # what is declared, and what was found in it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -42,7 +44,7 @@ class _Kept:
     """What a loader keeps of the state it read last: a run looks again after each step, and little has changed."""
 
     files: Mapping[str, str] = field(default_factory=dict)
-    declared: tuple[Declarations, tuple[Finding, ...]] | None = None
+    declared: Said | None = None
     known: Known = field(default_factory=Known)
 
 
@@ -60,14 +62,14 @@ class Loader:
         """The files as they lie here, with the records that are committed."""
         head = self.reader.head()
         tree = WorkTree(self.reader)
-        declarations, findings = self._declared(tree)
-        ref = records_ref(declarations)
+        said = self._declared(tree)
+        ref = records_ref(said[0])
         tip = self._records_tip(ref, head.branch) if ref else head.commit
         declared: Tree = tree
         if ref and tip and head.commit and tip != head.commit:
             declared = MergedTree(tree, self.reader, head=head.commit, other=tip)
         recorded = CommitTree(self.reader, tip or head.commit)
-        return self._load(declared, recorded, tip or head.commit or "", declarations, findings)
+        return self._load(declared, recorded, tip or head.commit or "", said)
 
     def surveyed(
         self,
@@ -84,14 +86,17 @@ class Loader:
         """
         tree, recorded = part_of(self.reader, seen, hidden=hidden, records=records)
         loader = replace(self, cache=cache_for(recorded)) if cache_for else self
-        return loader.read(tree, recorded, str(seen.head.commit))
+        return loader.read(tree, recorded, str(seen.head.commit), proposals=bool(seen.refs))
 
-    def read(self, declared: Tree, recorded: Tree, basis: str) -> Loaded | None:
-        """The state of these trees; None where the declarations put the records elsewhere."""
-        declarations, findings = self._declared(declared)
-        if records_ref(declarations):
+    def read(self, declared: Tree, recorded: Tree, basis: str, *, proposals: bool) -> Loaded | None:
+        """The state of these trees; None where the declarations put the records elsewhere.
+
+        `proposals`: whether there are promotion branches.
+        """
+        said = self._declared(declared)
+        if records_ref(said[0]):
             return None
-        return self._load(declared, recorded, basis, declarations, findings)
+        return self._load(declared, recorded, basis, said, proposals=proposals)
 
     def _records_tip(self, ref: str, branch: str | None) -> str | None:
         """The newest state of the records that is here; a fresh clone has only the remote's."""
@@ -105,10 +110,9 @@ class Loader:
     def commit(self, commit: str | None) -> Loaded:
         """A commit and nothing else."""
         tree = CommitTree(self.reader, commit)
-        declarations, findings = self._declared(tree)
-        return self._load(tree, tree, commit or "", declarations, findings)
+        return self._load(tree, tree, commit or "", self._declared(tree))
 
-    def _declared(self, tree: Tree) -> tuple[Declarations, tuple[Finding, ...]]:
+    def _declared(self, tree: Tree) -> Said:
         files = unrecorded(tree.blobs())
         if self.kept.declared is None or files != self.kept.files:
             declarations, findings = load_declarations(tree, cache=self.cache)
@@ -117,10 +121,9 @@ class Loader:
             self.kept.files, self.kept.declared = files, (declarations, findings)
         return self.kept.declared
 
-    def _load(
-        self, declared: Tree, recorded: Tree, basis: str, declarations: Declarations, findings: tuple[Finding, ...]
-    ) -> Loaded:
-        project, branches = declarations.project, self.branches(basis)
+    def _load(self, declared: Tree, recorded: Tree, basis: str, said: Said, *, proposals: bool = True) -> Loaded:
+        declarations, findings = said
+        project, branches = declarations.project, self.branches(basis) if proposals else {}
         observed = observe(
             project,
             declared,
@@ -141,13 +144,13 @@ class Loader:
     def compared(self, commit: str) -> Loaded:
         """A commit that the work tree is compared with. Records that lie on a ref of their own are those of today."""
         tree = CommitTree(self.reader, commit)
-        declarations, findings = self._declared(tree)
-        ref = records_ref(declarations)
+        said = self._declared(tree)
+        ref = records_ref(said[0])
         tip = self._records_tip(ref, self.reader.head().branch) if ref else None
         if tip is None or tip == commit:
-            return self._load(tree, tree, commit, declarations, findings)
+            return self._load(tree, tree, commit, said)
         declared = MergedTree(tree, self.reader, head=commit, other=tip)
-        return self._load(declared, CommitTree(self.reader, tip), tip, declarations, findings)
+        return self._load(declared, CommitTree(self.reader, tip), tip, said)
 
     def judged(self, loaded: Loaded, base: Declarations | None = None) -> tuple[Finding, ...]:
         """All findings of a state, the rules' included."""

@@ -30,7 +30,7 @@ _SPANS = re.compile(  # strings and comments
     r"""|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|\#[^\n]*""",
     re.DOTALL,
 )
-_ODD = re.compile(r"[^\n\t -~\x80-\U0010ffff]|\A\ufeff|\A(?:[^\n]*\n)?[^\n]*coding")
+_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|\A\ufeff|\A(?:[^\n]*\n)?[^\n]*coding")
 _OPEN = re.compile(r"""[\\'"]""")
 _HELD = "\0"  # stands for a line's end inside a string; source has none
 _FSTRING_START = getattr(tokenize, "FSTRING_START", -1)

@@ -6,6 +6,7 @@ Anything wrong with it (missing, damaged, read-only, of another version) only co
 from __future__ import annotations
 
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 from stellwerk import __version__
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stellwerk.model.declared import Json
+
+HEAD_ENDS = b',"blobs":'
+
+
+def _head(text: bytes) -> bytes:
+    """How a file begins whose other bytes, to its end, are these: what does not begin so is damaged, or another's."""
+    return b'{"version":"%s","check":"%08x"%s' % (__version__.encode(), zlib.crc32(text), HEAD_ENDS)
 
 
 class BlobCache:
@@ -65,11 +73,12 @@ class BlobCache:
 
     def _load(self, kind: str) -> dict[str, Json]:
         try:
-            with self._path(kind).open("rb") as file:
-                stored = json.load(file)
-            if stored["version"] == __version__ and isinstance(stored["blobs"], dict):
-                return dict(stored["blobs"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            stored = self._path(kind).read_bytes()
+            head, _, text = stored.partition(HEAD_ENDS)
+            if head + HEAD_ENDS == _head(text):
+                blobs = json.loads(text[:-1])
+                return blobs if isinstance(blobs, dict) else {}
+        except (OSError, ValueError, RecursionError):
             pass
         return {}
 
@@ -77,10 +86,9 @@ class BlobCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = beside(self._path(kind))
         try:
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(
-                    json.dumps({"version": __version__, "blobs": blobs}, separators=(",", ":"))
-                )  # `dump` is slow
+            text = json.dumps(blobs, separators=(",", ":")).encode() + b"}"
+            with fresh.open("wb") as file:
+                file.write(_head(text) + text)
             fresh.replace(self._path(kind))
         except BaseException:
             fresh.unlink(missing_ok=True)
