@@ -314,6 +314,9 @@ def test_a_local_composite_action_has_inputs_outputs_and_steps_of_its_own(run):
             - {id: greet, uses: ./.github/actions/greet, with: {loud: "yes"}, env: {GREETING: hi}}
             - {run: 'echo ${{ steps.greet.outputs.word }} ${{ steps.say.outputs.word }}'}
             - {id: bad, uses: ./.github/actions/greet, with: {loud: bad}, continue-on-error: true}
+        b:
+          runs-on: x
+          steps: [{id: greet, uses: $/.github/actions/greet, with: {loud: no, name: me}}, {run: 'ls; echo ${{ steps.greet.outputs.word }}'}]
         """,
         files={".github/actions/greet/action.yml": action},
     )
@@ -321,3 +324,4 @@ def test_a_local_composite_action_has_inputs_outputs_and_steps_of_its_own(run):
     assert job.steps[2].log == "hi nobody yes"
     assert job.step("greet").lines == ["action.yml"]
     assert job.step("bad").outcome == "failure"
+    assert done.job("b").steps[1].log == "me no"  # of the running commit, without a checkout

@@ -53,7 +53,7 @@ def test_a_secret_of_an_environment_reaches_a_called_workflow_if_its_name_is_pas
 
 
 def test_a_called_workflow_inherits_all_secrets_where_that_is_written(run):
-    jobs = CALL.replace('{key: "${{ secrets.KEY }}"}', "inherit")
+    jobs = CALL.replace('{key: "${{ secrets.KEY }}"}', "inherit").replace("./.github", "$/.github")
     called = CALLED.replace("secrets.key }}", "secrets.KEY }}")
     done = run(jobs, files={"called.yml": called}, top="permissions: {contents: read}", **SECRETS)
     assert done.job("call / say").steps[1].log == "[***][***]"

@@ -129,6 +129,10 @@ class JobWork:
         uses = str(step.given.get("uses", ""))
         if uses.startswith("./"):
             self._composite(self.place.folders.workspace / uses, with_inputs, env, listener)
+        elif uses.startswith("$/"):
+            folder = self.place.folders.temp / "_actions"
+            self.given.repository.unpack(self.given.event.sha, folder)
+            self._composite(folder / uses[2:], with_inputs, env, listener)
         elif uses:
             run_action(uses, with_inputs, call)
         else:

@@ -158,6 +158,15 @@ class Repository:
     def read(self, commit: str, path: str) -> str:
         return self.git("cat-file", "blob", f"{commit}:{path}")
 
+    def unpack(self, commit: str, folder: Path) -> None:
+        """The files of a commit, without a clone."""
+        if folder.exists():
+            return
+        archive = folder.with_suffix(".tar")
+        self.git("archive", "--format=tar", f"--output={archive}", commit)
+        shutil.unpack_archive(archive, folder)
+        archive.unlink()
+
     def workflow_files(self, commit: str) -> dict[str, str]:
         """The workflow files of a commit, by their path."""
         names = self.git("ls-tree", "--name-only", commit, ".github/workflows/").splitlines()

@@ -43,7 +43,7 @@ class Scheduler:
 
     def load(self, path: str) -> Workflow:
         """Another workflow of the run's commit."""
-        return self.github.workflow(self.event.sha, path.removeprefix("./"))
+        return self.github.workflow(self.event.sha, path[2:])  # after `./` or `$/`
 
     def open_top(self, frame: Frame) -> None:
         """Begin with the workflow that was started."""

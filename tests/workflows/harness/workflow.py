@@ -166,7 +166,7 @@ def _job(name: Any, given: Any, place: str) -> Job:
             raise WorkflowError(f"{place}: `{unsupported}` is not simulated")
     needs = given.get("needs") or []
     if "uses" in given:
-        if not str(given["uses"]).startswith("./.github/workflows/"):
+        if not str(given["uses"]).startswith(("./.github/workflows/", "$/.github/workflows/")):
             raise WorkflowError(f"{place}: only local workflows are simulated: {given['uses']}")
         steps: tuple[Step, ...] = ()
     else:
