@@ -43,6 +43,7 @@ class Route:
         self.environments = {environment.name: environment for environment in project.environments}
         self.metric_code = metric_code
         self._policies: dict[tuple[str, str], Policy] = {}
+        self._digests: dict[tuple[object, ...], str] = {}  # of policies without thresholds, which many models share
         self._measured = {name: self._measures_upstream(name) for name in self.environments}
 
     def of(self, model: Model) -> tuple[Environment, ...]:
@@ -130,6 +131,14 @@ class Route:
         return [_threshold(item) for item in policy.thresholds]
 
     def _digest(self, model: Model, policy: Policy) -> str:
+        if policy.thresholds:
+            return self._digest_of(model, policy)
+        key = (policy.source, policy.function, policy.measures, policy.commands, policy.controls)
+        if key not in self._digests:
+            self._digests[key] = self._digest_of(model, policy)
+        return self._digests[key]
+
+    def _digest_of(self, model: Model, policy: Policy) -> str:
         code = self.metric_code.get(model.name, ()) if policy.thresholds else ()
         return digest(
             {
