@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from github_server import REPOSITORY, GitHubServer, served
 from published import problems
+from still_clock import Clock
 
 from stellwerk.adapters.forge import open_forge
 from stellwerk.adapters.forge.patience import Patience
@@ -20,21 +21,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.xdist_group("forge"))
-
-
-class Clock:
-    """Time that passes by sleeping only."""
-
-    def __init__(self):
-        self.time = 1_800_000_000.0
-        self.slept: list[float] = []
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.time += seconds
-
-    def now(self):
-        return self.time
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stellwerk.adapters.forge import ForgeDown, ForgeError, open_forge
+from stellwerk.adapters.forge.patience import is_limit
 from stellwerk.adapters.forge.refusal import refusal
 
 
@@ -232,3 +233,12 @@ def test_a_marker_without_a_name_is_refused(server, forge):
     with pytest.raises(ForgeError, match="the marker ''"):
         issue(forge, marker="")
     assert server.issues == {}
+
+
+def test_a_rate_limit_of_graphql_is_one_too():
+    from github import GithubException
+
+    def limited(kind):
+        return is_limit(GithubException(400, {"errors": [{"type": kind, "message": "API rate limit exceeded"}]}, {}))
+
+    assert (limited("RATE_LIMITED"), limited("FORBIDDEN")) == (True, False)

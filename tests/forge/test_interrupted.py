@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from conftest import Clock
 from github_server import REPOSITORY, GitHubServer, served
 from published import problems
+from still_clock import Clock
 
 from stellwerk.adapters.forge import ForgeDown, open_forge
 from stellwerk.adapters.forge.patience import Patience
