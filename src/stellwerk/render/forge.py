@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 def render_forge(facts: Facts, project: Project) -> Mapping[str, str]:
     """Path -> text. Raises ValueError where a text, read back, is not what was meant: our mistake."""
+    if facts.workflows.provider == "bitbucket":
+        from stellwerk.render.bitbucket import render_bitbucket
+
+        return {"bitbucket-pipelines.yml": sealed(render_bitbucket(pipelines(facts), facts.workflows), PROJECT)}
     from stellwerk.render.github import render_workflow
 
     files = {}

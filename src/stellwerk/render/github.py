@@ -129,8 +129,11 @@ def _names(names: tuple[str, ...]) -> str:
 
 
 def _group(pipeline: Pipeline) -> str:
-    """A pull request's newer run takes the place of the older; elsewhere each run stands alone, jobs queue."""
-    return "${{ github.workflow }}-${{ " + ("github.ref" if pipeline.on.pull_request else "github.run_id") + " }}"
+    """A pull request's newer run takes the place of the older; elsewhere each run stands alone, jobs queue.
+
+    Named after the pipeline: for GitHub a workflow that is called has the name of its caller.
+    """
+    return f"stellwerk-{pipeline.name}-${{{{ " + ("github.ref" if pipeline.on.pull_request else "github.run_id") + " }}"
 
 
 def _triggers(pipeline: Pipeline, workflows: Workflows) -> list[tuple[str, list[str]]]:
@@ -317,7 +320,7 @@ def _install(source: str, workflows: Workflows) -> list[_Step]:
     python = _Step(name="Set up Python", uses=pinned("actions/setup-python", workflows.actions), settings=version)
     env: list[tuple[str, str | _Expression]] = []
     if install.method == "checkout":
-        lines = ("python -m pip install --quiet --constraint constraints.txt '.[github]'",)
+        lines: tuple[str, ...] = ("python -m pip install --quiet --constraint constraints.txt '.[github]'",)
     else:
         folder = f"{source}/" if source else ""
         env.append(("REQUIREMENTS", f"{folder}{install.requirements}"))

@@ -20,7 +20,8 @@ from stellwerk.render.pipelines.facts import (
 if TYPE_CHECKING:
     from stellwerk.model.declared import Environment
 
-RECONCILE = "stellwerk reconcile --no-render --accept-waiting --summary"
+# A job that is cancelled signals its shell alone: `exec` puts the command in its place.
+RECONCILE = "exec stellwerk reconcile --no-render --accept-waiting --summary"
 CONFIRMED: tuple[tuple[str, Value], ...] = (
     ("CONFIRM_TRAININGS", Fact.TRAININGS),
     ("CONFIRM_REMOVALS", Fact.REMOVALS),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MESSAGE = "stellwerk-data"
 INPUTS = (("dataset", "The dataset that has new data; empty: all that are taken by themselves"),)
-SNAPSHOT = 'stellwerk snapshot --due --schedule "$SCHEDULE" --only "$DATASET" --within "$ENVIRONMENT"'
+SNAPSHOT = 'exec stellwerk snapshot --due --schedule "$SCHEDULE" --only "$DATASET" --within "$ENVIRONMENT"'
 
 
 def training(facts: Facts) -> Pipeline | None:
