@@ -149,10 +149,18 @@ def _plain(value: Any) -> Any:
 
 def _remove_stale(root: Path, rooms: Path) -> None:
     for room in rooms.iterdir():
-        host, _, rest = room.name.partition("-")
-        pid = rest.partition("-")[0]
-        if host == _host() and pid.isdigit() and not _alive(int(pid)):
+        if _stale(room.name):
             _remove(root, room)
+    for notes in MEMORY.glob(f"stellwerk-{_host()}-*"):  # of a repository that may be gone
+        if _stale(notes.name.removeprefix("stellwerk-")):
+            shutil.rmtree(notes, ignore_errors=True)
+
+
+def _stale(name: str) -> bool:
+    """Whether a process of this machine that has ended made a room of that name."""
+    host, _, rest = name.partition("-")
+    pid = rest.partition("-")[0]
+    return host == _host() and pid.isdigit() and not _alive(int(pid))
 
 
 def _remove(root: Path, room: Path) -> None:
