@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import fields
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from test_settled import EDITS, MODELS, NOW, appended, big_project, git, removed, replaced
 
@@ -124,6 +124,7 @@ def said(workspace, load, scope, parts=None):
     ),
     scope=st.sampled_from(sorted(SCOPES)),
 )
+@example(steps=["an input of all", "another input"], scope="all")
 def test_each_commit_of_a_run_is_planned_as_if_it_were_the_first(project, tmp_path_factory, steps, scope):
     """A number goes back to that commit, as a run does whose commits are dropped after a lost race."""
     root = tmp_path_factory.mktemp("followed") / "project"
