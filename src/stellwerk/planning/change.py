@@ -180,12 +180,16 @@ def _said(step: Step) -> tuple[object, ...]:
 def _waits(before: Plan | None, after: Plan | None) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:
     if after is None:
         return (), ()
-    old, new = set(before.waits if before else ()), set(after.waits)
-    added = tuple(wait for wait in after.waits if wait not in old)
-    about = {(wait.kind, wait.model, wait.environment, wait.version) for wait in new}
-    gone = (wait for wait in (before.waits if before else ()) if wait not in new)
-    met = tuple(wait for wait in gone if (wait.kind, wait.model, wait.environment, wait.version) not in about)
-    return added, met
+    earlier = before.waits if before else ()
+    old, new = {_awaited(wait) for wait in earlier}, {_awaited(wait) for wait in after.waits}
+    about = {(wait.kind, wait.model, wait.environment, wait.version) for wait in after.waits}
+    added = tuple(wait for wait in after.waits if _awaited(wait) not in old)
+    gone = (wait for wait in earlier if _awaited(wait) not in new)
+    return added, tuple(w for w in gone if (w.kind, w.model, w.environment, w.version) not in about)
+
+
+def _awaited(wait: Wait) -> tuple[object, ...]:
+    return wait.model, wait.environment, wait.version, wait.reason
 
 
 def _new_findings(before: tuple[Finding, ...], after: tuple[Finding, ...]) -> tuple[Finding, ...]:

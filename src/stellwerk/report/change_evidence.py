@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellwerk.report.change_parts import OPEN_ROWS, Section, interval, measured_cells, row, table
+from stellwerk.report.change_parts import OPEN_ROWS, Section, interval, measured_cells, row, strong, table
 from stellwerk.report.plan_markdown import escape
 from stellwerk.report.words import number, plural, version
 
@@ -30,7 +30,7 @@ def check_section(change: Change) -> Section | None:
     """What changed in the models' sources, and what their development checks said on permitted data."""
     if not change.checks and not change.sources:
         return None
-    lines = [f"- **{escape(name)}**: {escape('; '.join(words))}" for name, words in change.sources]
+    lines = [f"- {strong(name)}: {escape('; '.join(words))}" for name, words in change.sources]
     if change.checks:
         lines += ["", SMOKE]
         for check in change.checks:
@@ -55,9 +55,9 @@ def _check(check: SourceCheck) -> Iterator[str]:
         return
     result = "✅ passed" if check.passed else "❌ **failed**"
     if not check.checks:
-        yield f"**{escape(check.model or check.file)}**{where}: nothing is checked there."
+        yield f"{strong(check.model or check.file)}{where}: nothing is checked there."
         return
-    yield f"**{escape(check.model or check.file)}**{where}: {result}"
+    yield f"{strong(check.model or check.file)}{where}: {result}"
     yield ""
     yield table("Check", "", "Value", "Rows", "Interval", "Says")
     for item in check.checks:
@@ -197,7 +197,7 @@ def data_section(change: Change) -> Section | None:
 
 def _data(item: DataChange) -> Iterator[str]:
     trained = f", which {escape(', '.join(item.models))} is trained on" if item.models else ""
-    yield f"**{escape(item.dataset)}**{trained}"
+    yield f"{strong(item.dataset)}{trained}"
     yield ""
     yield table("", "Before", "After")
     facts = (item.before, item.after)
@@ -256,7 +256,7 @@ def history_section(change: Change) -> Section | None:
 
 
 def _history(item: MetricHistory) -> Iterator[str]:
-    yield f"**{escape(item.model)}**, {escape(item.metric)} on its held-out rows when it was trained"
+    yield f"{strong(item.model)}, {escape(item.metric)} on its held-out rows when it was trained"
     yield ""
     yield table("Version", escape(item.metric), "", "Released in")
     values = [point.value for _, point, _ in item.points if point.value is not None]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stellwerk.planning.threshold_change import threshold_words
 from stellwerk.report.plan_markdown import escape
 from stellwerk.report.plan_text import by_subject, step_words
+from stellwerk.report.terminal import clean
 from stellwerk.report.words import action_words, number, plural, version, wait_subject
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from stellwerk.planning.change import Change
     from stellwerk.planning.threshold_change import Reading, ThresholdChange
 
+LINKED = re.compile(r"(@|#|\$|:(?=//)|www(?=\.)|\bgh(?=-))", re.IGNORECASE)
+NUMBERED = re.compile(r"^(\d+)([.)])")
+LONGEST_TITLE = 300
 OPEN_ROWS = 12  # a longer section is folded
 MARKS = {"error": "❌ error", "warning": "⚠️ warning", "note": "note"}
 ARROWS = {"new": "new", "removed": "⚠️ removed", "tighter": "tighter", "looser": "⚠️ looser"}
@@ -43,9 +48,26 @@ class Section:
         body = "\n".join(self.lines[:kept])
         inner = f"{self.lead}\n{body}\n" if self.lead else f"{body}\n"
         if self.folded:
-            summary = f"{escape(self.title)}"
-            return f"\n<details><summary><b>{summary}</b></summary>\n\n{inner}\n</details>\n"
+            return f"\n<details><summary><b>{html_text(self.title)}</b></summary>\n\n{inner}\n</details>\n"
         return f"\n#### {escape(self.title)}\n\n{inner}"
+
+
+def html_text(text: str) -> str:
+    """The text inside an HTML element that starts a line: Markdown is not read there, mentions and addresses are."""
+    words = clean(text)[:LONGEST_TITLE].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return LINKED.sub(r"\1<!-- -->", words)
+
+
+def strong(text: str) -> str:
+    """The text, escaped and bold."""
+    words = escape(text.strip())
+    return f"**{words}**" if words else "–"
+
+
+def bullet(text: str) -> str:
+    """A list item; a text that starts as a numbered list does stays text."""
+    words = NUMBERED.sub(r"\1\\\2", text.lstrip())
+    return f"- {words}"
 
 
 def table(*titles: str) -> str:
@@ -80,16 +102,18 @@ def plan_section(change: Change) -> Section | None:
     if change.dropped:
         lines += ["", "**No longer planned**", ""]
         lines += [
-            f"- {escape(action_words(step.action).subject)}: {escape(step_words(step))}" for step in change.dropped
+            bullet(f"{escape(action_words(step.action).subject)}: {escape(step_words(step))}")
+            for step in change.dropped
         ]
     if change.waits:
         lines += ["", "**Will wait**", ""]
         for wait in change.waits:
-            about = f"**{escape(wait_subject(wait))}**: " if wait_subject(wait) else ""
-            lines.append(f"- {about}{escape(wait.reason)}{f' → {escape(wait.unblock)}' if wait.unblock else ''}")
+            about = f"{strong(wait_subject(wait))}: " if wait_subject(wait) else ""
+            unblock = f" → {escape(wait.unblock)}" if wait.unblock else ""
+            lines.append(bullet(f"{about}{escape(wait.reason)}{unblock}"))
     if change.met:
         lines += ["", "**Waits no longer**", ""]
-        lines += [f"- {escape(wait_subject(wait) or 'project')}: {escape(wait.reason)}" for wait in change.met]
+        lines += [bullet(f"{escape(wait_subject(wait) or 'project')}: {escape(wait.reason)}") for wait in change.met]
     if change.base_problem:
         lines += [
             "",
@@ -97,11 +121,13 @@ def plan_section(change: Change) -> Section | None:
         ]
     if not lines:
         return None
-    count = plural(len(change.added), "step")
+    title = (
+        f"What will happen ({plural(len(change.added), 'step')})" if change.added else "What will change in the plan"
+    )
     return Section(
-        title=f"What will happen ({count})",
+        title=title,
         lead=lead,
-        lines=tuple(lines),
+        lines=tuple(lines if lines[0] else lines[1:]),
         folded=len(lines) > OPEN_ROWS,
         importance=70,
     )
@@ -109,7 +135,7 @@ def plan_section(change: Change) -> Section | None:
 
 def _step_lines(change: Change) -> Iterator[str]:
     for name, steps in by_subject(change.added):
-        shown, said = f"**{escape(name)}**", ""
+        shown, said = strong(name), ""
         for step in steps:
             mark = f"{action_words(step.action).symbol}{'?' if step.condition else ''}"
             yield row(shown, f"`{mark}`", escape(step_words(step)), "″" if step.reason == said else escape(step.reason))
@@ -212,7 +238,7 @@ def blocked_section(change: Change) -> Section | None:
 
 def _explained(item: Explanation) -> Iterator[str]:
     candidate = "a version that is not trained yet" if item.version is None else version(item.version)
-    yield f"- **{escape(item.model)}** → {escape(item.environment)}, {candidate}:"
+    yield f"- {strong(item.model)} → {escape(item.environment)}, {candidate}:"
     for condition in item.conditions:
         if not condition.met:
             yield f"  - ❌ {escape(condition.text)}{f' → {escape(condition.unblock)}' if condition.unblock else ''}"

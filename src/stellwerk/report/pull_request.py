@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Check, Deploy, Promote, Render, Retire, Snapshot, Train
 from stellwerk.report.change_evidence import check_section, data_section, history_section, release_sections
-from stellwerk.report.change_parts import blocked_section, findings_section, plan_section, threshold_section
+from stellwerk.report.change_parts import blocked_section, findings_section, plan_section, strong, threshold_section
 from stellwerk.report.plan_markdown import escape
 from stellwerk.report.words import MINUTE, duration, plural, short, version
 
@@ -31,7 +31,9 @@ NAMED = 3  # of many things, as many are named
 def pull_request_markdown(change: Change) -> str:
     """The whole report in at most 64,000 characters: what matters least is cut, and named."""
     head = f"{MARKER}\n{verdict(change)}\n"
-    foot = f"\n<sub>compared with {short(change.base)}; `stellwerk report --base REV` shows it in a clone</sub>\n"
+    foot = (
+        f"\n<sub>compared with {escape(short(change.base))}; `stellwerk report --base REV` shows it in a clone</sub>\n"
+    )
     sections = [
         plan_section(change),
         findings_section(change),
@@ -94,7 +96,7 @@ def _failing(item: ThresholdChange) -> str:
     what = "new" if item.before is None else "tightened"
     return (
         f"{escape(item.model)} {version(reading.version)}, released in {runs}, fails the {what} threshold "
-        f"**{escape(reading.limit)}**{where}: {told}"
+        f"{strong(reading.limit)}{where}: {told}"
     )
 
 
