@@ -50,7 +50,7 @@ class Planned:
 
 def plan_work_tree(workspace: Workspace) -> Planned | None:
     """The plan of the work tree; None where it must be made from nothing."""
-    seen = survey(workspace.reader, *PROMOTIONS)
+    seen = survey(workspace.reader, *PROMOTIONS, meanwhile=lambda: workspace.cache.get(KIND, STORED))
     if seen is None:
         return None
     listing = _listing(seen)

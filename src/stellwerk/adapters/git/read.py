@@ -133,11 +133,11 @@ def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
     if not directory.is_dir():
         raise StellwerkError("there is no such folder", where=str(directory))
     probe = GitReader(directory, environ)
-    if probe.text("rev-parse", "--is-bare-repository", check=False) == "true":
+    top = probe.text("rev-parse", "--is-bare-repository", "--show-toplevel", check=False).partition("\n")[2]
+    if not top and probe.text("rev-parse", "--is-bare-repository", check=False) == "true":
         raise StellwerkError(
             "this is a bare repository", where=str(directory), hint="clone it and run stellwerk in the clone"
         )
-    top = probe.text("rev-parse", "--show-toplevel", check=False)
     if not top:
         raise StellwerkError(
             "this is not a git repository",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stellwerk.adapters.git.read import SUBMODULE, Head, WorkTree, changed_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from stellwerk.adapters.git.read import GitReader
 
@@ -36,10 +36,10 @@ class Survey:
     refs: str
 
 
-def survey(reader: GitReader, *prefixes: str) -> Survey | None:
+def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[], object] | None = None) -> Survey | None:
     """None where a plain look is not enough: nothing committed, a merge under way, records changed by hand.
 
-    `prefixes` are the refs to list.
+    `prefixes` are the refs to list. `meanwhile` is called while git is at work.
     """
     beside = [entry for entry in sorted(os.listdir(reader.root)) if entry not in {".git", REGISTRY}]  # noqa: PTH208
     # Folders are searched for untracked files; of the registry, which has the most, only what is committed counts.
@@ -57,6 +57,8 @@ def survey(reader: GitReader, *prefixes: str) -> Survey | None:
             records=records,
             refs=reader.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes),
         )
+        if meanwhile is not None:
+            meanwhile()
         changed, added = (process.communicate()[0].decode("utf-8", "surrogateescape") for process in (status, others))
     if status.returncode or others.returncode:
         return None
