@@ -117,6 +117,14 @@ def test_a_changed_source_says_what_training_it_starts_where_and_shows_the_check
     assert re.search(r"\| smoke mean\\_absolute\\_error \| ✅ \| [\d.]+ \| 120 \|", text)
 
 
+def test_a_changed_source_without_results_is_noted_and_blocks_nothing(branch):
+    branch.edit("mlops.yaml", "bias: 2.0", "bias: 0.5")
+    change, text = report(branch, checks=branch.root / "nowhere")
+    assert not change.red
+    assert "> Note: no results of a development check were handed over for demand." in text
+    assert report(branch)[0].notes == ()
+
+
 def test_a_check_that_cannot_even_start_leaves_its_message_for_the_report(branch, stellwerk):
     (branch.root / "models/demand/demand.py").write_text("def train(frame:\n")
     done = stellwerk("check", "demand", "dev", "--out", "checks/demand.json", cwd=branch.root)

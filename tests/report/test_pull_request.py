@@ -105,6 +105,11 @@ CHOICES = {
 }
 texts = st.lists(nasty, min_size=1, max_size=4)
 changes = st.builds(lambda words, seed: Maker(words, seed).make(Change), texts, st.integers(0, 2**32))
+filled = st.builds(
+    lambda words, seed: Maker(words, seed).make(Change),
+    texts.map(lambda all_: [text or "x" for text in all_]),
+    st.integers(0, 2**32),
+)
 
 
 def tokens_of(text):
@@ -176,7 +181,7 @@ def test_the_same_change_gives_the_same_bytes(change):
 
 
 @settings(max_examples=40)
-@given(changes)
+@given(filled)
 def test_every_report_as_json_fits_its_schema(change):
     content = json.loads(change_json(change))
     SCHEMA.validate(content)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Tree
 
+NAMED = 5
 MOST_FILES, MOST_BYTES = 300, 1_000_000  # of check results: they come from jobs that ran a pull request's code
 
 
@@ -43,6 +44,7 @@ def make_report(workspace: Workspace, *, base: str, checks: Path | None) -> Chan
     after = _side(workspace, loader, loaded, earlier.declarations if earlier else None)
     change = compare(before, after, base=commit, head=head, checks=told)
     notes = [note] if note else []
+    notes += _unchecked(change, after) if checks is not None else []
     observed, min_group = loaded.state.observed, after.project.limits.min_group
     records = CommitTree(reader, observed.basis or None)
     data = tuple(_with_facts(item, observed, records, min_group) for item in change.data)
@@ -55,6 +57,23 @@ def make_report(workspace: Workspace, *, base: str, checks: Path | None) -> Chan
         notes += [touches.note] if touches.note else []
     workspace.cache.flush()
     return replace(change, data=data, thresholds=thresholds, notes=tuple(notes))
+
+
+def _unchecked(change: Change, after: Side) -> list[str]:
+    """The changed models whose source is judged somewhere, but of which no results were handed over."""
+    route, told = after.gates.route, {check.model for check in change.checks if not check.problem}
+    models = {model.name: model for model in after.project.models}
+    missing = [
+        name
+        for name, _ in change.sources
+        if name not in told and any(route.policy(models[name], item).source for item in route.of(models[name]))
+    ]
+    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    return (
+        [f"no results of a development check were handed over for {', '.join(missing[:NAMED])}{more}"]
+        if missing
+        else []
+    )
 
 
 def merge_base(workspace: Workspace, base: str) -> str:
@@ -144,9 +163,10 @@ def _missing(text: bytes, min_group: int) -> dict[str, float | None]:
 
 
 def read_checks(folder: Path) -> tuple[SourceCheck, ...]:
-    """Every `*.json` below the folder, by path. A file that holds no check results is named, never believed."""
-    if not folder.is_dir():
-        return (SourceCheck(file=folder.name, problem="there is no such folder: no job has left its results"),)
+    """Every `*.json` below the folder, by path; none where no job has left any.
+
+    A file that holds no check results is named, never believed.
+    """
     files = sorted(path for path in folder.rglob("*.json") if path.is_file() and not path.is_symlink())
     found = [_read_check(path, path.relative_to(folder).as_posix()) for path in files[:MOST_FILES]]
     if len(files) > MOST_FILES:

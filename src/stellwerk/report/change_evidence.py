@@ -35,10 +35,6 @@ def check_section(change: Change) -> Section | None:
         lines += ["", SMOKE]
         for check in change.checks:
             lines += ["", *_check(check)]
-    tested = {check.model for check in change.checks if check.checks}
-    missing = [name for name, _ in change.sources if name not in tested]
-    if missing and change.checks:
-        lines += ["", f"No results were handed over for {escape(', '.join(missing[:10]))}."]
     failed = any(not check.passed for check in change.checks)
     return Section(
         title=f"Changed sources ({len(change.sources)})" if change.sources else "Development checks",
