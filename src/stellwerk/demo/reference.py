@@ -37,7 +37,9 @@ def copy_reference(folder: Path) -> tuple[str, ...]:
     project = package / "reference" if shipped else checkout
     schemas = (package if shipped else checkout) / "schemas"
     content = {name: (project / name).read_bytes() for name in FILES}
-    content["mlops.yaml"] = b"".join(line for line in content["mlops.yaml"].splitlines(keepends=True) if OWN not in line)
+    content["mlops.yaml"] = b"".join(
+        line for line in content["mlops.yaml"].splitlines(keepends=True) if OWN not in line
+    )
     content |= {f"schemas/{kind}.schema.json": (schemas / f"{kind}.schema.json").read_bytes() for kind in SCHEMAS}
     for name in content:
         if (folder / name).exists():
