@@ -105,3 +105,20 @@ def test_a_push_lost_by_a_shallow_clone_is_made_again(staged):
     log = staged.repo.log("origin/main")
     assert log[0].startswith("train: demand v1")
     assert log[1] == "note 2"
+
+
+def test_a_shallow_clone_is_deepened_where_the_records_have_a_ref_of_their_own(staged):
+    staged.edit("mlops.yaml", "version: 1", "version: 1\nrecords: {ref: stellwerk/records}")
+    part = Portion(render=False, training=True)
+    first = checkout(staged, "first")
+    assert first.reconcile(portion=part).problems == ()
+    for number in range(3):
+        staged.repo.gen({"notes.txt": f"{number}\n"}, commit=f"note {number}")
+    staged.repo.git("push", "--quiet", "origin", "main")
+    planning = checkout(staged, "planning")
+    jobs = planning.workspace.jobs(base=None, trainings=None, removals=None)
+    assert (jobs.training, jobs.environments) == ({}, ("check", "live"))
+    second = checkout(staged, "second")
+    outcome = second.reconcile(environment="check", portion=Portion(render=False))
+    assert outcome.problems == ()
+    assert [done.step.key for done in outcome.done] == ["check:demand:check"]

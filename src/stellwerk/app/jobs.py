@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.read import CommitTree, WorkTree
-from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, tracking_ref
+from stellwerk.adapters.git.remote import PROMOTIONS, deepen, find_remote, tracking_ref
 from stellwerk.app.state import records_ref
 from stellwerk.declarations.compose import load_declarations
 from stellwerk.errors import StellwerkError
@@ -81,3 +81,5 @@ def fetch_facts(workspace: Workspace, declarations: Declarations) -> None:
     if ref is not None:
         wanted.append(f"+{ref}*:{tracking_ref(remote, ref)}*")  # with a star it may be absent
     reader.text("fetch", "--quiet", "--no-auto-maintenance", remote, *wanted, check=False)
+    if ref is not None:
+        deepen(reader, remote, reader.commit_of(tracking_ref(remote, ref)), reader.head().commit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.adapters.dvc import DvcStore, DvcTrainer
 from stellwerk.adapters.git.checkout import write_atomically
-from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, find_remote
+from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, deepen, find_remote
 from stellwerk.adapters.git.write import GitWriter, merge_branch
 from stellwerk.adapters.leftovers import sweep_folder
 from stellwerk.adapters.targets import target_for
@@ -97,6 +97,7 @@ def bring_up(session: Session) -> str | None:
     """Finish what a killed run left, and let a records ref take the branch in; returns the tip."""
     session.writer.finish_sync()
     if session.merges is not None:
+        deepen(session.writer.reader, session.publisher.remote, session.writer.tip(), session.merges)
         return merge_branch(
             session.writer, session.merges, "merge: the branch into the records\n\nStellwerk-Action: merge\n"
         )

@@ -63,6 +63,24 @@ def _published(remote: str, ref: str) -> str:
     return f"{PUBLISHED}{remote}/{_short(ref)}"
 
 
+def deepen(reader: GitReader, remote: str | None, *commits: str | None) -> None:
+    """Fetch the rest of a shallow clone's history where these commits have none in common here.
+
+    Raises StellwerkError where that cannot be done.
+    """
+    known = [commit for commit in commits if commit]
+    if len(known) < len(commits) or not reader.shallow or reader.text("merge-base", *known, check=False):
+        return
+    if remote is not None:
+        reader.text("fetch", "--quiet", "--no-auto-maintenance", "--unshallow", remote, check=False)
+    if reader.shallow and not reader.text("merge-base", *known, check=False):
+        raise StellwerkError(
+            "this clone is shallow: what the branch and the records have in common is not here",
+            where=str(reader.root),
+            hint="git fetch --unshallow (in CI: fetch-depth: 0), then run it again",
+        )
+
+
 class RefCommitter:
     """`reconcile.world.Committer` on one ref: commits, and proposals on promotion branches."""
 
