@@ -223,6 +223,19 @@ def test_the_first_declarations_of_a_repository_are_reported_against_nothing(sma
     assert change.added
 
 
+def test_records_on_a_ref_of_their_own_speak_for_both_sides(branch):
+    branch.repo.git("switch", "--quiet", "main")
+    branch.add("mlops.yaml", "records: {ref: records}\n")
+    branch.edit("mlops.yaml", "bias: 2.0", "bias: 1.5")
+    assert branch.reconcile().problems == ()
+    branch.repo.git("switch", "--quiet", "--force-create", "change", "main")
+    branch.edit("mlops.yaml", "mae: {max: 5}", "mae: {max: 1}")
+    change, _ = report(branch)
+    assert [(item.version, item.passed) for item in change.thresholds[0].readings] == [(3, False)]
+    assert [type(step.action).__name__ for step in change.added] == ["Check"]
+    assert (change.releases, change.data, change.sources) == ((), (), ())
+
+
 def test_another_clone_reports_the_same_bytes(branch):
     branch.edit("mlops.yaml", "mae: {max: 5}", "mae: {max: 1}")
     _, text = report(branch)
