@@ -168,6 +168,21 @@ def hostile() -> dict[str, object]:
     return {"mlops.yaml": mlops, **{f"environments/{name}.yaml": said for name, said in environments.items()}}
 
 
+def _in_bitbucket(files: dict[str, object]) -> dict[str, object]:
+    """The same project with the other provider."""
+    said = dict(files["mlops.yaml"])
+    said["workflows"] = {**said["workflows"], "provider": "bitbucket"}
+    return {**files, "mlops.yaml": said}
+
+
+def everything_in_bitbucket() -> dict[str, object]:
+    return _in_bitbucket(everything())
+
+
+def hostile_in_bitbucket() -> dict[str, object]:
+    return _in_bitbucket(hostile())
+
+
 class _Dumper(yaml.SafeDumper):
     """Without anchors, which declarations may not have."""
 
@@ -176,6 +191,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 PROJECTS = {"one-model": one_model, "everything": everything, "hostile": hostile}
+IN_GITHUB = tuple(PROJECTS)
+PROJECTS |= {"everything-bitbucket": everything_in_bitbucket, "hostile-bitbucket": hostile_in_bitbucket}
 
 
 def write_project(folder: Path, files: Mapping[str, object]) -> None:

@@ -9,6 +9,8 @@ from stellwerk.app.session import write_rendered
 from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Render, WaitKind
 from stellwerk.model.views import Rendered
+from stellwerk.planning.forge_files import facts_of
+from stellwerk.planning.generated import FORGE_FILES
 from stellwerk.planning.plan import Scope
 from stellwerk.render.stage import GENERATED
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.actions import Plan
+    from stellwerk.model.declared import Project
 
 NAMED = 3
 
@@ -42,7 +45,19 @@ def render_files(workspace: Workspace, *, check: bool, force: tuple[str, ...], d
         write_rendered(workspace.root, state.tree, renders)
     workspace.cache.flush()
     left = tuple(wait for wait in plan.waits if wait.kind is WaitKind.EDITED or "--confirm-removals" in wait.unblock)
-    return Rendered(renders=renders, left=left)
+    return Rendered(renders=renders, left=left, gaps=() if check else _gaps(state.project, renders))
+
+
+def _gaps(project: Project, renders: tuple[Render, ...]) -> tuple[str, ...]:
+    """What the CI service cannot do of what the files that were just written ask for."""
+    from stellwerk.render.capabilities import comment_lines, gaps
+    from stellwerk.render.pipelines import pipelines
+
+    written = {render.path for render in renders if render.text is not None}
+    facts = facts_of(project)
+    if facts is None or not written & set(FORGE_FILES):
+        return ()
+    return comment_lines(gaps(pipelines(facts), facts.workflows))
 
 
 def _renders(plan: Plan) -> tuple[Render, ...]:

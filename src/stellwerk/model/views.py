@@ -122,10 +122,14 @@ class VersionDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """The answer of `render`: what was (or, only checked, would be) written or deleted, and what is left alone."""
+    """The answer of `render`: what was (or, only checked, would be) written or deleted, and what is left alone.
+
+    `gaps`: lines that say what the CI service whose files were written cannot do.
+    """
 
     renders: tuple[Render, ...] = ()
     left: tuple[Wait, ...] = ()
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

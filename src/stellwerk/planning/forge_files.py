@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Cache
     from stellwerk.render.pipelines.facts import Facts
 
-WANTED = "forge-1"
+WANTED = "forge-2"
 
 
 def facts_of(project: Project) -> Facts | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.render.actions import PinnedAction, pinned
+from stellwerk.render.capabilities import comment_lines, gaps
 from stellwerk.render.pipeline import (
     Busy,
     Checkout,
@@ -89,6 +90,7 @@ def render_workflow(pipeline: Pipeline, workflows: Workflows) -> str:
     return str(
         template("github.yml.j2", filters).render(
             about=pipeline.about,
+            notes=comment_lines(gaps((pipeline,), workflows)),
             title=pipeline.title,
             triggers=[{"key": key, "lines": lines} for key, lines in _triggers(pipeline, workflows)],
             group=_group(pipeline),

@@ -18,7 +18,8 @@ def rendered_text(rendered: Rendered, *, color: bool, width: int) -> str:
     """'' where every generated file is as it should be."""
     words = [action_words(render) for render in rendered.renders]
     lines = [f"{word.symbol} {word.text}" for word in words]
-    return "\n".join([*lines, *wait_lines(rendered.left, ink=Ink(color=color), width=width)])
+    gaps = ["", *rendered.gaps] if rendered.gaps else []
+    return "\n".join([*lines, *wait_lines(rendered.left, ink=Ink(color=color), width=width), *gaps])
 
 
 def actions_text(actions: tuple[PinnedAction, ...], overridden: frozenset[str]) -> str:
