@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stellwerk.adapters.forge.marker import Marker, below_marker, digest, read_marker, same_text
@@ -27,6 +27,7 @@ def test_what_is_written_is_read(name, asked, number, over, body):
 
 
 @given(name=NAMES)
+@example(name="a--b---c-->")
 def test_nobody_sees_a_marker(name):
     line = str(Marker(name=name))
     assert line.startswith("<!-- ")

@@ -213,11 +213,13 @@ def test_a_merge_whose_answer_was_lost_is_not_repeated(server, propose):
     assert server.written().count("PUT /pulls/1/merge") == 1
 
 
-def test_without_the_right_to_merge_the_pull_request_is_there_and_the_right_is_named(server, propose):
+@pytest.mark.parametrize("state", ["clean", "blocked"])  # by us, and by GitHub later
+def test_without_the_right_to_merge_the_pull_request_is_there_and_the_right_is_named(server, propose, state):
+    server.merge_state = state
     server.rights = {"pull-requests: write", "issues: write"}
     thing = propose(merge=True)
     assert (thing.change, thing.merged) == ("opened", False)
-    assert "contents: write" in thing.note
+    assert "`permissions: {contents: write}`" in thing.note
 
 
 def test_an_auto_merge_that_is_no_longer_wanted_is_taken_back(server, propose):
