@@ -157,3 +157,18 @@ def test_nothing_is_written_through_a_link(offline):
     assert done.returncode == 1
     assert "symbolic link" in done.stdout + done.stderr
     assert not (repo.root / "wheels/stellwerk.txt").exists()
+
+
+def test_validate_warns_until_the_file_is_there_and_whole(offline):
+    repo, _ = offline
+    assert (
+        "warning[SW217]: the workflows install Stellwerk from .github/stellwerk.txt"
+        in repo.stellwerk("validate").stdout
+    )
+    assert repo.stellwerk("lock").returncode == 0
+    assert "SW217" not in repo.stellwerk("validate").stdout
+    repo.gen({FILE: repo.read(FILE) + "more==1\n"})
+    told = repo.stellwerk("validate")
+    assert told.returncode == 0
+    assert f"{FILE}:15" in told.stdout
+    assert "'more==1' has no hash" in told.stdout

@@ -167,6 +167,15 @@ def test_a_pull_request_to_another_branch_is_none_of_our_business(room):
     assert room.called() == []
 
 
+def test_the_result_of_a_pull_request_is_red_where_a_check_failed(room):
+    result = steps_of("everything-bitbucket", "pull-requests", "**")["Result"]
+    here = {"BITBUCKET_PR_DESTINATION_BRANCH": "release/1+2"}
+    room.left("plan/success", "")
+    assert room.run(result["script"], **here).returncode == 1
+    room.left("check/success", "")
+    assert room.run(result["script"], **here).returncode == 0
+
+
 def test_what_drifted_in_every_place_reaches_the_step_that_tells(room):
     steps = steps_of("everything-bitbucket", "custom", "drift")
     for name in ("integration", "production"):

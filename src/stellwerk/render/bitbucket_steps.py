@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stellwerk.render.bash import RUN, entries, export, output_of, quoted
+from stellwerk.render.bash import RUN, export, output_of, quoted
+from stellwerk.render.bitbucket_commands import command
 from stellwerk.render.capabilities import LABEL, LABELS, SELF_HOSTED
 from stellwerk.render.pipeline import (
     Busy,
     Checkout,
-    Entry,
     Fact,
     Fetch,
     Install,
@@ -27,7 +27,6 @@ from stellwerk.render.pipeline import (
     Pipeline,
     Right,
     Run,
-    Secret,
     When,
 )
 from stellwerk.render.requirements import install_command
@@ -36,22 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stellwerk.model.declared import Workflows
-    from stellwerk.render.pipeline import Step, Value
+    from stellwerk.render.bitbucket_commands import Item
+    from stellwerk.render.pipeline import Step
 
 HOSTED = re.compile(r"(ubuntu|windows|macos)-[\w.-]+", re.ASCII)  # machines of another provider
 PYTHON = ".git/stellwerk-python"  # outside of the work tree, and gone with the clone
 BOT = "Bitbucket Pipelines <commits-noreply@bitbucket.org>"  # as whom Bitbucket itself lets a step commit
-FACTS = {
-    Fact.BASE: "${BITBUCKET_PR_DESTINATION_COMMIT-}",
-    Fact.PULL_REQUEST: "${BITBUCKET_PR_ID-}",
-    Fact.CRON: "",
-    Fact.DATASET: "${DATASET-}",
-    Fact.TRAININGS: "${CONFIRM_TRAININGS-}",
-    Fact.REMOVALS: "${CONFIRM_REMOVALS-}",
-}
 NOTHING = "echo 'There is nothing to do here.'"
-
-Item = tuple[str, ...]  # lines that one shell runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +136,7 @@ def _step(job: Job, workflows: Workflows, carried: frozenset[str], cron: str) ->
         ),
         last,
     ]
-    always = [_command(run, job, cron) for run in runs if run.always]
+    always = [command(run, job, cron) for run in runs if run.always]
     path = (f'export PATH="$PWD/{PYTHON}/bin:$PATH"',)
     begun = (f"[ -e {RUN}/{job.id}/begun ] || exit 0",)
     return BitbucketStep(
@@ -211,7 +201,7 @@ def _items(step: Step, job: Job, workflows: Workflows, before: tuple[Step, ...],
         case Run(always=True):
             return []  # after-script
         case Run():
-            return [_command(step, job, cron)]
+            return [command(step, job, cron)]
         case Keep():
             return []  # a link leads there from the beginning
         case Fetch(artifact=artifact, path=path):
@@ -279,40 +269,3 @@ def _install(source: str, workflows: Workflows) -> Item:
     elif install.index is not None:
         lines.append(export("PIP_INDEX_URL", install.index))
     return (*lines, *install_command(install.method))
-
-
-def _command(run: Run, job: Job, cron: str) -> Item:
-    """In a shell of its own, so that its variables end with it."""
-    lines = run.command.replace("stellwerk validate --format github", "stellwerk validate").rstrip("\n").split("\n")
-    if run.outputs:
-        lines[-1] += f" >> {RUN}/{job.id}/outputs"
-    known = [(name, value) for name, value in run.env if not _known(name, value)]
-    given = (_given(name, value, job, cron) for name, value in known)
-    about = " ".join(run.name.split())
-    return (f"# {about}", "(", *given, *lines, ")")
-
-
-def _known(name: str, value: Value) -> bool:
-    """A secret is a variable of that name already; a token there is none."""
-    return value is Fact.TOKEN or (isinstance(value, Secret) and value.name == name)
-
-
-def _given(name: str, value: Value, job: Job, cron: str) -> str:
-    match value:
-        case Fact.RESULTS:
-            looks = "".join(
-                f"; if [ -e {RUN}/{need}/success ]; then echo success; else echo failure; fi" for need in job.needs
-            )
-            return f'export {name}="$(echo $({looks.removeprefix("; ")}))"'
-        case Fact.CRON:
-            return export(name, cron)
-        case Fact():
-            return f'export {name}="{FACTS[value]}"'
-        case Entry(key=key) if job.matrix is not None:
-            return f'export {name}="{entries(job.matrix, key)}"'
-        case Entry():
-            raise ValueError(f"the job {job.id} asks for {name} of a list that it has not")
-        case Secret(name=secret):
-            return f'export {name}="${{{secret}-}}"'
-        case _:
-            return export(name, value)
