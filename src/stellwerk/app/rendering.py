@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stellwerk.app.workspace import Workspace
-    from stellwerk.model.actions import Plan
+    from stellwerk.model.actions import Plan, Wait
     from stellwerk.model.declared import Project
 
 NAMED = 3
@@ -44,8 +44,12 @@ def render_files(workspace: Workspace, *, check: bool, force: tuple[str, ...], d
         _refuse_links(workspace.root, renders)
         write_rendered(workspace.root, state.tree, renders)
     workspace.cache.flush()
-    left = tuple(wait for wait in plan.waits if wait.kind is WaitKind.EDITED or "--confirm-removals" in wait.unblock)
-    return Rendered(renders=renders, left=left, gaps=() if check else _gaps(state.project, renders))
+    return Rendered(renders=renders, left=_left(plan), gaps=() if check else _gaps(state.project, renders))
+
+
+def _left(plan: Plan) -> tuple[Wait, ...]:
+    """What is not rendered although it differs."""
+    return tuple(wait for wait in plan.waits if wait.kind is WaitKind.EDITED or "--confirm-removals" in wait.unblock)
 
 
 def _gaps(project: Project, renders: tuple[Render, ...]) -> tuple[str, ...]:

@@ -246,6 +246,14 @@ class Workspace:
 
         return history(self._observe().state, self.reader, model, limit)
 
+    def nothing_to_do(self) -> bool:
+        """Whether a look at what changed since the last plan is enough to know that nothing is to be done."""
+        from stellwerk.app.quick import plan_work_tree
+
+        planned = plan_work_tree(self)
+        self.cache.flush()
+        return planned is not None and not planned.plan.steps and not planned.plan.waits
+
     def render(self, *, check: bool, force: tuple[str, ...], directory: Path) -> Rendered:
         """Write the generated files into the work tree (people commit them); with `check` only say which differ."""
         from stellwerk.app.rendering import render_files

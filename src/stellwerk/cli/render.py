@@ -8,6 +8,8 @@ from stellwerk.cli.boundary import FAILED
 from stellwerk.cli.console import Console, with_console
 from stellwerk.cli.options import examples
 
+UP_TO_DATE = "Every generated file is up to date."
+
 
 @click.command(
     epilog=examples(
@@ -26,15 +28,19 @@ def command(console: Console, /, *, check: bool, force: tuple[str, ...], update_
 
     A file that somebody edited is left alone and shown with its difference; --force overwrites it.
     """
+    workspace = console.open()
+    if check and not force and not update_actions and workspace.nothing_to_do():
+        console.tell(UP_TO_DATE)
+        return 0
     from stellwerk.report.rendered import actions_text, rendered_text
 
     if update_actions:
-        console.show(actions_text(*console.open().pinned_actions()))
+        console.show(actions_text(*workspace.pinned_actions()))
         return 0
-    rendered = console.open().render(check=check, force=force, directory=console.path("."))
+    rendered = workspace.render(check=check, force=force, directory=console.path("."))
     text = rendered_text(rendered, color=console.color, width=console.width)
     if text:
         console.show(text)
     else:
-        console.tell("Every generated file is up to date.")
+        console.tell(UP_TO_DATE)
     return FAILED if rendered.left or (check and rendered.renders) else 0

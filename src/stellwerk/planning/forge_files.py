@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Render, Step, Wait, WaitKind
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Cache
     from stellwerk.render.pipelines.facts import Facts
 
-WANTED = "forge-2"
+WANTED = "forge-3"
 
 
 def facts_of(project: Project) -> Facts | None:
@@ -77,10 +79,8 @@ def _wanted(project: Project, cache: Cache) -> dict[str, str]:
     """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
     if project.workflows is None:
         return {}
-    from stellwerk import __version__
-
     asked = repr(
-        (__version__, facts_of(project), project.teams, project.owners, [_owned(model) for model in project.models])
+        (_renderer(), facts_of(project), project.teams, project.owners, [_owned(model) for model in project.models])
     )
     key = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
     stored = cache.get(WANTED, key)
@@ -89,6 +89,16 @@ def _wanted(project: Project, cache: Cache) -> dict[str, str]:
     digests = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in _render(project).items()}
     cache.put(WANTED, key, dict(digests))
     return digests
+
+
+@functools.cache
+def _renderer() -> str:
+    """A digest of what renders: another renderer is another input."""
+    folder = Path(__file__).parent.parent / "render"
+    digest = hashlib.sha256()
+    for path in sorted((*folder.rglob("*.py"), *folder.rglob("*.j2"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _owned(model: object) -> tuple[object, ...]:

@@ -73,7 +73,8 @@ def deepen(reader: GitReader, remote: str | None, *commits: str | None) -> None:
         return
     if remote is not None:
         reader.text("fetch", "--quiet", "--no-auto-maintenance", "--unshallow", remote, check=False)
-    if reader.shallow and not reader.text("merge-base", *known, check=False):
+    still = reader.text("rev-parse", "--is-shallow-repository") == "true"
+    if still and not reader.text("merge-base", *known, check=False):
         raise StellwerkError(
             "this clone is shallow: what the branch and the records have in common is not here",
             where=str(reader.root),
