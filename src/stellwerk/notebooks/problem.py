@@ -1,0 +1,29 @@
+"""What is wrong in a notebook: data, so that one reading shows everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stellwerk.model.findings import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake. `line` and `column` count from 1 in the cell's source; cell 0 is the notebook as a whole.
+
+    `message` stands alone: `at` says where.
+    """
+
+    rule: str
+    severity: Severity
+    cell_number: int
+    cell_id: str
+    line: int
+    column: int
+    message: str
+    hint: str
+
+    @property
+    def at(self) -> str:
+        """`cell 7, line 3`; '' for the notebook as a whole."""
+        return f"cell {self.cell_number}, line {self.line}" if self.cell_number else ""

@@ -1,0 +1,1 @@
+"""The rules a notebook is held to, one file per idea."""
