@@ -249,7 +249,7 @@ def _claims(loaded: Loaded) -> dict[str, Claim]:
     written: Mapping[str, object] = models if isinstance(models, dict) else {}
     claims = {}
     for model in state.project.models:
-        files: set[str] = {own.get(model.name, ""), *rendered.get(model.name, ())}
+        files: set[str] = {own.get(model.name, ""), model.source or "", *rendered.get(model.name, ())}
         files.update(file.path for file in observed.code.get(model.name, ()))
         files.update(file.path for file in observed.metric_code.get(model.name, ()))
         if model.train is not None:

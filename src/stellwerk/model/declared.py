@@ -6,11 +6,20 @@ repository root, with forward slashes.
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+NOTEBOOK = ".ipynb"
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+def module_name(path: str) -> str:
+    """The name under which a notebook's module is imported: that of its file, as an identifier."""
+    stem = path.rpartition("/")[2].removesuffix(NOTEBOOK)
+    name = "".join(char if char.isidentifier() or char.isdigit() else "_" for char in stem)
+    return name if name.isidentifier() and not keyword.iskeyword(name) else f"_{name}"
 
 
 class Purpose(StrEnum):
@@ -183,6 +192,13 @@ class Model:
     previously: str | None = None
     description: str | None = None
     fallback: str | None = None  # what serves when the model is withdrawn
+
+    @property
+    def module(self) -> str | None:
+        """The Python file it is trained by: what a notebook becomes, else the source itself."""
+        if self.source is None or not self.source.endswith(NOTEBOOK):
+            return self.source
+        return f"models/{self.name}/{module_name(self.source)}.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,7 +98,8 @@ class Observed:
 
     `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
     `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there, `forge_files`
-    that of workflows and the like; `dvc` says whether DVC is set up.
+    that of workflows and the like; `dvc` says whether DVC is set up. `modules` by model: the files
+    (path -> text) that its notebook becomes.
     """
 
     basis: str = ""
@@ -112,6 +113,7 @@ class Observed:
     generated: Mapping[str, GeneratedFile] = field(default_factory=dict)
     forge_files: Mapping[str, GeneratedFile] = field(default_factory=dict)
     dvc: bool = True
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tracked: frozenset[str] = frozenset()  # datasets whose own file git versions
     erased: Mapping[str, Erasure] = field(default_factory=dict)

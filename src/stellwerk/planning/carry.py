@@ -63,7 +63,7 @@ def read_by(models: Iterable[str], project: Project, observed: Observed, paths: 
     }
     for model in project.models:
         if model.name in asked:
-            found.update(path for path in (model.source, model.requirements) if path)
+            found.update(path for path in (model.source, model.module, model.requirements) if path)
             for pattern in model.inputs:
                 found.update(match_inputs(pattern, candidates))
     return frozenset(found & candidates.keys())

@@ -211,8 +211,8 @@ def code_files(model: Model, reader: CodeReader) -> tuple[CodeFile, ...]:
     """Every file of the model's code, sorted by path. A named file that is not there has the digest ''."""
     blobs = reader.tree.blobs()
     paths: dict[str, None] = {}
-    if model.source:
-        _follow(model.source, posixpath.dirname(model.source), reader, paths)
+    if model.module:
+        _follow(model.module, posixpath.dirname(model.module), reader, paths)
     for pattern in model.inputs:
         for path in match_inputs(pattern, blobs):
             paths.setdefault(path)
@@ -240,7 +240,7 @@ def match_inputs(pattern: str, blobs: Mapping[str, str]) -> tuple[str, ...]:
 def metric_files(model: Model, reader: CodeReader) -> tuple[CodeFile, ...]:
     """The files of the custom metrics (`module:function`) that the model's thresholds name."""
     paths: dict[str, None] = {}
-    home = posixpath.dirname(model.source or "")
+    home = posixpath.dirname(model.module or "")
     for threshold in model.thresholds:
         module, colon, _ = threshold.metric.partition(":")
         if colon:

@@ -40,7 +40,7 @@ def fingerprint_parts(model: Model, code: tuple[CodeFile, ...], data: str) -> Ma
     train, holdout = model.train, model.train.holdout
     return {
         "code": {file.path: file.digest for file in code},
-        "source": model.source,
+        "source": model.module,
         "command": {"train": model.command.train, "predict": model.command.predict} if model.command else None,
         "requirements": model.requirements,
         "params": dict(train.params),

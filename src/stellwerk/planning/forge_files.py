@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Render, Step, Wait, WaitKind
 from stellwerk.planning.drift import difference
 from stellwerk.planning.generated import FORGE_FILES
+from stellwerk.planning.maker import maker
 from stellwerk.planning.training_place import data_place, training_places
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _wanted(project: Project, cache: Cache) -> dict[str, str]:
     if project.workflows is None:
         return {}
     asked = repr(
-        (_renderer(), facts_of(project), project.teams, project.owners, [_owned(model) for model in project.models])
+        (maker("render"), facts_of(project), project.teams, project.owners, [_owned(model) for model in project.models])
     )
     key = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
     stored = cache.get(WANTED, key)
@@ -89,16 +88,6 @@ def _wanted(project: Project, cache: Cache) -> dict[str, str]:
     digests = {path: hashlib.sha256(text.encode()).hexdigest() for path, text in _render(project).items()}
     cache.put(WANTED, key, dict(digests))
     return digests
-
-
-@functools.cache
-def _renderer() -> str:
-    """A digest of what renders: another renderer is another input."""
-    folder = Path(__file__).parent.parent / "render"
-    digest = hashlib.sha256()
-    for path in sorted((*folder.rglob("*.py"), *folder.rglob("*.j2"))):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _owned(model: object) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from stellwerk.model.observed import GeneratedFile
@@ -21,16 +22,20 @@ FORGE_FILES = (
     "bitbucket-pipelines.yml",
 )
 KIND = "generated-2"
+_MODULE = re.compile(r"models/[^/]+/(?:tests/test_)?[^/]+\.py")
 TEXT = 64 * 1024  # characters kept of a generated file that somebody edited
 
 
-def read_generated(tree: Tree, cache: Cache) -> dict[str, GeneratedFile]:
-    """The files where rendered ones belong, those of models that are no longer declared and of the forge included."""
+def read_generated(tree: Tree, cache: Cache, *, notebooks: bool = False) -> dict[str, GeneratedFile]:
+    """The files where rendered ones belong, those of models that are no longer declared and of the forge included.
+
+    `notebooks`: there are some, so Python files of models may be rendered too. Where none is, none is looked for.
+    """
     blobs, found, missing = tree.blobs(), {}, []
     names = tuple(f"/{name}" for name in GENERATED)
     for path in sorted(blobs):
         stage = path.startswith("models/") and path.endswith(names) and path.count("/") == 2  # noqa: PLR2004
-        if not stage and path not in FORGE_FILES:
+        if not stage and path not in FORGE_FILES and not (notebooks and _MODULE.fullmatch(path)):
             continue
         stored = cache.get(KIND, blobs[path])
         if isinstance(stored, list):

@@ -16,6 +16,7 @@ from stellwerk.planning.code import CodeReader, code_files, match_inputs, metric
 from stellwerk.planning.generated import FORGE_FILES, read_generated
 from stellwerk.planning.registry import read_registry
 from stellwerk.planning.sheets import RecordReader, Sheet
+from stellwerk.planning.sources import WithModules, convert_notebooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ class Known:
     files: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
     metric_code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     records: dict[tuple[str, str], Sheet[Any]] = field(default_factory=dict)
 
 
@@ -67,9 +69,11 @@ def observe(
     reader = RecordReader(cache, evidence=evidence, known=known.records)
     files = unrecorded(declared.blobs())
     if files != known.files:
-        known.code, known.metric_code = _read_code(project, declared, cache)
+        known.modules = convert_notebooks(project, declared, cache)
+        known.code, known.metric_code = _read_code(project, WithModules(declared, known.modules), cache)
         known.files = files
-    generated, pointers = read_generated(declared, cache), _read_pointers(project, declared, cache, reader.unreadable)
+    generated = read_generated(declared, cache, notebooks=bool(known.modules))
+    pointers = _read_pointers(project, declared, cache, reader.unreadable)
     registry = read_registry(recorded, reader)  # last of the large ones: another process may be reading them ahead
     releases, places = _read_releases(declared, reader)
     return Observed(
@@ -81,6 +85,7 @@ def observe(
         branches=branches or {},
         code=known.code,
         metric_code=known.metric_code,
+        modules=known.modules,
         dvc=DVC in declared.blobs(),
         generated={path: file for path, file in generated.items() if path not in FORGE_FILES},
         forge_files={path: generated[path] for path in FORGE_FILES if path in generated},
@@ -151,8 +156,8 @@ def _read_code(
     reader, blobs = CodeReader(tree, cache), tree.blobs()
     first: set[str] = set()
     for model in project.models:
-        if model.source:
-            first.add(model.source)
+        if model.module:
+            first.add(model.module)
         if model.requirements:
             first.add(model.requirements)
         for pattern in model.inputs:

@@ -73,6 +73,8 @@ class Parts:
             *(observed.releases.get((place, name)) for place in self._environments for name in names),
             *(observed.branches.get((place, model.name)) for place in self._environments),
             *(observed.generated.get(f"models/{model.name}/{name}") for name in GENERATED),
+            *(observed.generated.get(path) for path in observed.modules.get(model.name, ())),
+            observed.modules.get(model.name),
             observed.code.get(model.name),
             observed.metric_code.get(model.name),
             observed.pointers.get(model.train.data) if model.train else None,

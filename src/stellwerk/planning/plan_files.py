@@ -44,16 +44,18 @@ class Renderer:
         dataset = self.datasets.get(model.train.data) if model.train else None
         if dataset is None:
             return Files(steps=steps)
-        paths = tuple(f"models/{model.name}/{name}" for name in GENERATED)
+        modules = observed.modules.get(model.name, {})
+        paths = (*(f"models/{model.name}/{name}" for name in GENERATED), *modules)
         here = [observed.generated.get(path) for path in paths]
         if not asked and all(present is None or present.state == "ours" for present in here):
             return Files(steps=steps, paths=paths)
         wanted = self._digests(model, dataset, observed)
+        wanted |= {path: hashlib.sha256(text.encode()).hexdigest() for path, text in modules.items()}
         for path, digest in sorted(wanted.items()):
             present = observed.generated.get(path)
             if present and present.sha256 == digest:
                 continue
-            text = self._render(model, dataset, observed)[path]
+            text = modules[path] if path in modules else self._render(model, dataset, observed)[path]
             if present and present.state != "ours" and path not in self.force:
                 words = "was edited by hand" if present.state == "edited" else "is not ours"
                 wait = Wait(
@@ -66,7 +68,8 @@ class Renderer:
                 waits.append(wait)
                 continue
             action = Render(path=path, text=text, model=model.name, new=present is None)
-            reason = "not there yet" if present is None else "what is declared changed"
+            changed = f"{model.source} changed" if path in modules else "what is declared changed"
+            reason = "not there yet" if present is None else changed
             steps = (*steps, Step(action=action, reason=reason, key=f"render:{path}"))
         return Files(steps=steps, waits=tuple(waits), paths=tuple(wanted))
 
@@ -93,7 +96,7 @@ class Renderer:
 
     def _digests(self, model: Model, dataset: Dataset, observed: Observed) -> dict[str, str]:
         """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
-        asked = (model.name, model.source, model.command, model.requirements, model.train, model.features)
+        asked = (model.name, model.module, model.command, model.requirements, model.train, model.features)
         target = (model.task, model.target, model.positive)
         data = (dataset.name, dataset.path, dataset.format, dataset.time, dataset.key)
         inputs = repr((asked, target, data, self.project.limits.min_group))

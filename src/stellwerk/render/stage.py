@@ -63,7 +63,7 @@ def stage_values(model: Model, dataset: Dataset, code: tuple[str, ...], limits: 
     assert train is not None  # noqa: S101 - render_stage refused it
     return {
         "model": {
-            "source": model.source,
+            "source": model.module,
             "command": {"train": model.command.train, "predict": model.command.predict} if model.command else None,
             "code": list(code),
             "requirements": model.requirements,
