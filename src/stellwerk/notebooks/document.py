@@ -28,9 +28,9 @@ class NotebookError(StellwerkError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One cell. `number` counts all cells from 1. An id that the file lacks is `derived` from the source.
+    r"""One cell. `number` counts all cells from 1. An id that the file lacks is `derived` from the source.
 
-    `source` has "\\n" as its only line end. `kind` is code, markdown or raw.
+    `source` has "\n" as its only line end. `kind` is code, markdown or raw.
     """
 
     id: str

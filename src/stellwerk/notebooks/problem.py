@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from stellwerk.model.findings import Severity
+if TYPE_CHECKING:
+    from stellwerk.model.findings import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something wrong in a cell. `line` and `column` count from 1 in its source; cell 0 is the notebook as a whole."""
+
+    cell: int
+    line: int
+    column: int = 1
+    message: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One mistake. `line` and `column` count from 1 in the cell's source; cell 0 is the notebook as a whole.
+    """One broken rule. `line` and `column` count from 1 in the cell's source; cell 0 is the notebook as a whole.
 
-    `message` stands alone: `at` says where.
+    The message does not say where; `at` does.
     """
 
     rule: str

@@ -1,6 +1,6 @@
 """Notebooks as text, for the examples of rules and for tests: a cell begins with a line `# %% TAG...`.
 
-`# %% [markdown]` begins a cell of prose; `id=NAME` among the tags gives the cell that id. Magics stand as they are typed.
+`# %% [markdown]` begins a cell of prose; `id=NAME` among the tags gives the cell that id. Magics stand as typed.
 """
 
 from __future__ import annotations
