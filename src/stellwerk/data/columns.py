@@ -5,9 +5,10 @@ A problem names rows and says what kind of thing is wrong, never the value itsel
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from stellwerk.data.frames import SHOWN, rows_in_words
 
@@ -84,6 +85,27 @@ def missing_mask(values: pd.Series) -> Mask:
 
     empty = values.isna().to_numpy(dtype=bool)
     return np.asarray(empty | values.isin(MISSING_TEXT).to_numpy(dtype=bool)) if _is_text(values) else empty
+
+
+def passing(values: pd.Series, column: Column) -> Mask:
+    """Which values keep every rule that a value can keep by itself; missing ones count as they fall."""
+    import numpy as np
+    import pandas as pd
+
+    fits = np.ones(len(values), dtype=bool) if column.type is None else _fits(values, column.type)
+    for limit, breaks in ((column.min, operator.lt), (column.max, operator.gt)):
+        if limit is not None:
+            shown: pd.Series = _numbers(values)
+            bound: Any = limit
+            if isinstance(limit, str):
+                shown, bound = _instants(values), pd.to_datetime(limit, format="ISO8601", errors="coerce", utc=True)
+            fits = fits & shown.notna().to_numpy(dtype=bool) & ~breaks(shown, bound).to_numpy(dtype=bool)
+    if column.allowed is not None:
+        fits = fits & _allowed(values, column.allowed)
+    if column.pattern is not None:
+        pattern = re.compile(column.pattern)
+        fits = fits & np.array([bool(pattern.fullmatch(text)) for text in values.astype("str")], dtype=bool)
+    return np.asarray(fits, dtype=bool)
 
 
 def _column_problems(values: pd.Series, column: Column, min_group: int) -> Iterator[Problem]:
