@@ -27,6 +27,8 @@ CONFIRMED: tuple[tuple[str, Value], ...] = (
     ("CONFIRM_REMOVALS", Fact.REMOVALS),
 )
 CONFIRM = '--confirm-trainings "$CONFIRM_TRAININGS" --confirm-removals "$CONFIRM_REMOVALS"'
+# Only jobs with something to do have a summary: what waits, for a person to render or to confirm, is said here.
+SHOW = f'stellwerk plan --format markdown {CONFIRM} >> "${{GITHUB_STEP_SUMMARY:-/dev/stdout}}"'
 INPUTS = (
     ("confirm-trainings", "How many trainings were asked for, where they are more than limits.trainings"),
     ("confirm-removals", "How many models were removed, where they are many"),
@@ -48,6 +50,7 @@ def delivery(facts: Facts) -> Pipeline:
                 env=CONFIRMED,
                 outputs=("training", "environments"),
             ),
+            Run(name="What waits?", command=SHOW, env=CONFIRMED),
         ),
     )
     trainings = tuple(
