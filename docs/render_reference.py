@@ -238,17 +238,27 @@ def command_sections() -> Iterator[str]:
             hidden.append(name)
             continue
         context = click.Context(command, info_name=name, parent=top)
-        usage = " ".join(["stellwerk", name, *command.collect_usage_pieces(context)])
-        parts = [f"### `stellwerk {name}`\n", f"{prose(command.help)}\n", f"```sh\n{usage}\n```\n"]
-        if any(isinstance(parameter, click.Option) for parameter in command.params):
-            parts.append(options(command))
-        if command.epilog:
-            lines = inspect.cleandoc(command.epilog.replace("\b", "")).splitlines()
-            parts.append("\n".join(["```sh", *(line.strip() for line in lines[1:] if line.strip()), "```\n"]))
-        yield "\n".join(parts)
+        yield command_section(command, context, f"stellwerk {name}")
+        for below in command.list_commands(context) if isinstance(command, click.Group) else ():
+            found = command.get_command(context, below) if isinstance(command, click.Group) else None
+            if found is not None:
+                inner = click.Context(found, info_name=below, parent=context)
+                yield command_section(found, inner, f"stellwerk {name} {below}")
     if hidden:
         names = ", ".join(f"`stellwerk {name}`" for name in hidden)
         yield f"Not for people: {names}, which the generated `dvc.yaml` of a model runs.\n"
+
+
+def command_section(command: click.Command, context: click.Context, name: str) -> str:
+    """One command with its usage, options and examples."""
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    parts = [f"### `{name}`\n", f"{prose(command.help)}\n", f"```sh\n{usage}\n```\n"]
+    if any(isinstance(parameter, click.Option) for parameter in command.params):
+        parts.append(options(command))
+    if command.epilog:
+        lines = inspect.cleandoc(command.epilog.replace("\b", "")).splitlines()
+        parts.append("\n".join(["```sh", *(line.strip() for line in lines[1:] if line.strip()), "```\n"]))
+    return "\n".join(parts)
 
 
 def prose(text: str | None) -> str:

@@ -105,6 +105,9 @@ def workspace(monkeypatch):
     module.Event = Event
     setup = ModuleType("stellwerk.app.setup")
     setup.init = init
+    setup.notebooks_unfiltered = lambda directory, environ: False
+    setup.add_notebook_filter = lambda directory, environ: ()
+    setup.filter_commands = tuple
     monkeypatch.setitem(sys.modules, "stellwerk.app", module)
     monkeypatch.setitem(sys.modules, "stellwerk.app.setup", setup)
     return fake

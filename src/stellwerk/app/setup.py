@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 IGNORED = ("/deployed/",)  # where the declared local targets usually unpack
+FILTERED = "*.ipynb filter=stellwerk-notebook"
+# `required`: what cannot be stripped is refused, never stored as it is; for that git wants both directions named.
+FILTER = (
+    ("filter.stellwerk-notebook.clean", "stellwerk notebook clean -"),
+    ("filter.stellwerk-notebook.smudge", "cat"),
+    ("filter.stellwerk-notebook.required", "true"),
+)
 
 
 def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tuple[str, ...], str]:  # noqa: ARG001 the CLI asks
@@ -41,6 +48,67 @@ def init(directory: Path, *, yes: bool, environ: Mapping[str, str]) -> tuple[tup
     else:
         step = "stellwerk plan"
     return tuple(made), step
+
+
+def filter_commands() -> tuple[str, ...]:
+    """What a person types to have git strip notebooks; the first line is for everybody, the others for each clone."""
+    configured = (
+        f'git config {key} "{value}"' if " " in value else f"git config {key} {value}" for key, value in FILTER
+    )
+    return (f"echo '{FILTERED}' >> .gitattributes", *configured)
+
+
+def notebooks_unfiltered(directory: Path, environ: Mapping[str, str]) -> bool:
+    """Whether git has notebooks here, and is not told to strip them."""
+    root = _repository(directory, environ, [])
+    attributes = _content(root / ".gitattributes")
+    if FILTERED in attributes.splitlines() or "filter=nbstripout" in attributes:
+        return False
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", "*.ipynb"],
+        cwd=root,
+        env={**environ},
+        capture_output=True,
+        check=False,
+    )
+    return bool(listed.stdout.strip())
+
+
+def add_notebook_filter(directory: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Have git strip every notebook that is added, by the attribute and this clone's configuration.
+
+    Returns what is new.
+    """
+    root, made = _repository(directory, environ, []), []
+    attributes = _content(root / ".gitattributes")
+    if FILTERED not in attributes.splitlines():
+        gap = "" if not attributes or attributes.endswith("\n") else "\n"
+        write_atomically(root / ".gitattributes", f"{attributes}{gap}{FILTERED}\n".encode())
+        made.append(".gitattributes")
+    for key, value in FILTER:
+        known = _git_config(directory, environ, "--get", key)
+        if known.stdout.strip() == value:
+            continue
+        done = _git_config(directory, environ, key, value)
+        if done.returncode:
+            raise StellwerkError(f"git config failed: {done.stderr.strip()}", where=str(directory), hint="try it again")
+        made.append(f"git config {key}")
+    return tuple(made)
+
+
+def _git_config(directory: Path, environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "config", "--local", *words],
+        cwd=directory,
+        env={**environ, "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+def _content(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def _repository(directory: Path, environ: Mapping[str, str], made: list[str]) -> Path:
@@ -124,7 +192,7 @@ def _ignore(root: Path, wanted: Mapping[str, list[str]]) -> list[str]:
     changed = []
     for folder, lines in sorted(wanted.items()):
         file = root / folder / ".gitignore"
-        present = file.read_text(encoding="utf-8") if file.exists() else ""
+        present = _content(file)
         missing = [line for line in lines if line not in present.splitlines()]
         if missing:
             gap = "" if not present or present.endswith("\n") else "\n"

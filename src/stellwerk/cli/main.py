@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Start": ("init", "demo", "completion"),
     "Look": ("validate", "plan", "report", "jobs", "status", "drift", "diff", "log"),
-    "Do": ("reconcile", "check", "snapshot", "render", "lock", "announce", "gc"),
+    "Do": ("reconcile", "check", "snapshot", "stand-in", "notebook", "render", "lock", "announce", "gc"),
     "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
     "Explain": ("why", "rule", "schema"),
 }
@@ -50,7 +50,7 @@ class Verbs(click.Group):
         """The verb's command; None where there is no such verb."""
         if cmd_name not in VERBS:
             return None
-        found: object = import_module(f"stellwerk.cli.{cmd_name}").command
+        found: object = import_module(f"stellwerk.cli.{cmd_name.replace('-', '_')}").command
         return found if isinstance(found, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

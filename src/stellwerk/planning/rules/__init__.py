@@ -19,6 +19,7 @@ from stellwerk.planning.rules import (
     loosened,
     lost_files,
     names,
+    notebook_outputs,
     paths,
     people,
     pinned_install,
@@ -51,6 +52,7 @@ FAMILIES = (
     releases,
     lost_files,
     retraining,
+    notebook_outputs,
 )
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)
