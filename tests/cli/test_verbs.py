@@ -294,7 +294,7 @@ def test_colour_follows_the_terminal_and_the_agreed_variables(run, workspace, en
 
 
 def test_rule_explains_a_rule_and_refuses_an_unknown_one(run):
-    from stellwerk.planning.rules import RULES
+    from stellwerk.planning.rules.catalogue import RULES
 
     result = run("rule", RULES[0].id)
     assert result.exit_code == 0

@@ -129,7 +129,7 @@ def _well_formed(findings: Iterable[Finding], data: bytes) -> None:
 
 def seeds() -> dict[str, bytes]:
     """Name -> input: the files of `corpus/`, the examples of every rule, and the reference project."""
-    from stellwerk.planning.rules import ALL_RULES
+    from stellwerk.planning.rules.catalogue import ALL_RULES
 
     found = {path.name: path.read_bytes() for path in sorted(CORPUS.iterdir())}
     for rule in ALL_RULES:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stellwerk.errors import UsageError
 from stellwerk.model.findings import Finding, Place, Severity
-from stellwerk.planning.rules import ALL_RULES, RULES, find_rule
+from stellwerk.planning.rules.catalogue import ALL_RULES, RULES, find_rule
 from stellwerk.report.findings import findings_github, findings_json, findings_sarif, findings_text, rule_text
 from stellwerk.report.terminal import cells
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stellwerk.model.findings import Severity
-from stellwerk.planning.rules import ALL_RULES, RULES, find_rule
+from stellwerk.planning.rules.catalogue import ALL_RULES, RULES, find_rule
 from stellwerk.planning.rules.rule import Rule
 from stellwerk.report.findings import rules_markdown
 
@@ -42,7 +42,7 @@ def test_every_finding_says_where_and_what_to_do(rule: Rule, judge):
 
 def test_ids_are_unique_and_found_in_any_case():
     assert len({rule.id for rule in RULES}) == len(RULES)
-    assert all(re.fullmatch(r"SW[1-7]\d\d", rule.id) for rule in RULES)
+    assert all(re.fullmatch(r"SW[1-8]\d\d", rule.id) for rule in RULES)
     assert find_rule("sw204") is find_rule("SW204")
 
 

@@ -13,7 +13,7 @@ from stellwerk.cli.options import examples
 @with_console
 def command(console: Console, /, *, rule: str) -> int:
     """Explain a rule of `validate`, with examples."""
-    from stellwerk.planning.rules import find_rule
+    from stellwerk.planning.rules.catalogue import find_rule
     from stellwerk.report.findings import rule_text
 
     console.show(rule_text(find_rule(rule), color=console.color, width=console.width))

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleInput:
-    """What rules judge. `base` is what was declared before; each part may be absent, and its rules are then silent."""
+    """What rules judge. `base` is what was declared before; each part may be absent, and its rules are then silent.
+
+    `shared` keeps what several rules of a family rest on, by the family's name.
+    """
 
     declarations: Declarations
     base: Declarations | None = None
@@ -29,6 +32,7 @@ class RuleInput:
     models: Mapping[str, Model] = field(init=False)
     environments: Mapping[str, Environment] = field(init=False)
     teams: Mapping[str, Team] = field(init=False)
+    shared: dict[str, object] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         project = self.declarations.project

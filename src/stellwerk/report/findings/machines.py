@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from stellwerk import __version__
 from stellwerk.model.findings import Finding, Severity
-from stellwerk.planning.rules import ALL_RULES
+from stellwerk.planning.rules.catalogue import ALL_RULES
 from stellwerk.report.json_text import document, plain
 
 if TYPE_CHECKING:
