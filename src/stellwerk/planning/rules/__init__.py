@@ -1,16 +1,15 @@
 """The rules a project is held to, one file per family. `declarations.syntax_rules` holds those of the text itself.
 
 To add one: write its `Rule` in the file of its family (or in a file of its own, added to FAMILIES below), with an id
-nobody used before, and run the tests: each says what is missing. `docs/rules.md` is written from the rules.
+nobody used before, and run the tests: each says what is missing. `docs/rules.md` is written from the rules,
+which `catalogue` lists. A project without notebooks does not load the rules for notebooks.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellwerk.declarations.syntax_rules import SYNTAX_RULES
-from stellwerk.errors import UsageError
-from stellwerk.model.findings import Severity
+from stellwerk.model.declared import NOTEBOOK
 from stellwerk.planning.rules import (
     classification,
     columns,
@@ -29,14 +28,14 @@ from stellwerk.planning.rules import (
     route,
     thresholds,
 )
-from stellwerk.planning.rules.nearest import ValidNames
-from stellwerk.planning.rules.rule import Example, Rule
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from stellwerk.model.findings import Finding
     from stellwerk.planning.rules.rule import RuleInput
 
-FAMILIES = (
+FAMILIES: tuple[ModuleType, ...] = (
     names,
     columns,
     paths,
@@ -54,36 +53,14 @@ FAMILIES = (
     retraining,
     notebook_outputs,
 )
-RULES: tuple[Rule, ...] = tuple(
-    sorted((rule for family in FAMILIES for rule in family.RULES), key=lambda rule: rule.id)
-)
-
-ALL_RULES: tuple[Rule, ...] = (
-    *(
-        Rule(
-            id=rule.id,
-            title=rule.title,
-            severity=Severity.ERROR,
-            explanation=rule.explanation,
-            failing=Example(files=rule.failing),
-            passing=Example(files=rule.passing),
-        )
-        for rule in SYNTAX_RULES
-    ),
-    *RULES,
-)
 
 
 def check_rules(given: RuleInput) -> tuple[Finding, ...]:
     """Everything the project breaks, each mistake once, by place and then by rule."""
-    found = {finding for rule in RULES for finding in rule.findings(given)}
+    families = FAMILIES
+    if any(model.source is not None and model.source.endswith(NOTEBOOK) for model in given.project.models):
+        from stellwerk.planning.rules import notebook_sources  # a project without notebooks does not wait for it
+
+        families = (*families, notebook_sources)
+    found = {finding for family in families for rule in family.RULES for finding in rule.findings(given)}
     return tuple(sorted(found, key=lambda finding: (finding.place, finding.rule, finding.message)))
-
-
-def find_rule(rule_id: str) -> Rule:
-    """The rule of that id, whatever its case. Raises UsageError where there is none."""
-    rules = {rule.id: rule for rule in ALL_RULES}
-    wanted = rule_id.strip().upper()
-    if wanted not in rules:
-        raise UsageError(f"there is no rule '{rule_id}'", hint=ValidNames(rules).hint(wanted))
-    return rules[wanted]
