@@ -67,6 +67,16 @@ def test_a_branch_the_server_does_not_let_move_is_a_refusal_too(pair):
     assert refused(publisher).message == "origin refused the push to main: remote: protected branch"
 
 
+def test_a_refused_push_of_workflow_files_says_what_they_need(pair):
+    repo, bare, publisher = pair
+    repo.gen({".github/workflows/cd.yml": "name: CD\n"}, commit="render")
+    hook(bare.root, "pre-receive", f"echo '{GIBBERISH}' >&2\nexit 1")
+    error = refused(publisher)
+    assert error.message == f"origin refused the push to main: remote: {GIBBERISH}"
+    assert "They change files in .github/workflows" in error.hint
+    assert "--no-render" in error.hint
+
+
 def test_the_clones_own_hook_is_named_with_its_path(pair):
     repo, _, publisher = pair
     path = hook(repo.root / ".git", "pre-push", f"echo '{GIBBERISH}' >&2; exit 1")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stellwerk.adapters.git.write import GitWriter
 
 KEPT = "nothing is lost: the commits are on your branch"
+WORKFLOWS = ".github/workflows"
 ACCESS = {"401": "the credentials are missing or wrong", "403": "the credentials do not allow it"}
 
 
@@ -79,12 +80,28 @@ def explain(writer: GitWriter, remote: str, *, ref: str, commit: str, words: str
             where=str(hook),
             hint=f"{KEPT}; see what the hook asks for: git push --dry-run {remote} {name}",
         )
+    message = f"{remote} refused the push to {name}: {last_words(words)}"
+    if _brings_workflows(writer, remote, ref, commit):
+        return StellwerkError(
+            message,
+            where=remote,
+            hint=f"{KEPT}. They change files in {WORKFLOWS}, for which GitHub wants a right of its own (the token of a job "
+            "has none): let a person push them; a job leaves them alone with `stellwerk reconcile --no-render`",
+        )
     return StellwerkError(
-        f"{remote} refused the push to {name}: {last_words(words)}",
+        message,
         where=remote,
         hint=f"{KEPT}. A hook of the server or a protection of the branch refused it; where nobody may push to {name}, "
         "declare `records: {ref: stellwerk/records}` in mlops.yaml",
     )
+
+
+def _brings_workflows(writer: GitWriter, remote: str, ref: str, commit: str) -> bool:
+    """Whether the commits that the remote lacks change files that GitHub guards."""
+    tip = (ask(writer, remote, ref).refs or {}).get(ref)
+    if tip is None:
+        return False
+    return bool(writer.reader.text("diff", "--name-only", tip, commit, "--", WORKFLOWS, check=False))
 
 
 def last_words(text: str) -> str:
