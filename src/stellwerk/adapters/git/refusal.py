@@ -85,8 +85,8 @@ def explain(writer: GitWriter, remote: str, *, ref: str, commit: str, words: str
         return StellwerkError(
             message,
             where=remote,
-            hint=f"{KEPT}. They change files in {WORKFLOWS}, for which GitHub wants a right of its own (the token of a job "
-            "has none): let a person push them; a job leaves them alone with `stellwerk reconcile --no-render`",
+            hint=f"{KEPT}. They change files in {WORKFLOWS}, for which GitHub wants a right of its own (the token of a "
+            "job has none): let a person push them; a job leaves them alone with `stellwerk reconcile --no-render`",
         )
     return StellwerkError(
         message,
