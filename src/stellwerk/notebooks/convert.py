@@ -210,9 +210,9 @@ def _parameters(taken: Study) -> dict[str, Json]:
 def docstring(title: str) -> str:
     """The title as a module's docstring, wrapped; whatever it holds, it stays inside."""
     words = "".join(sign if sign.isprintable() else " " for sign in title)
-    safe = words.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if safe.endswith('"'):
-        safe = f'{safe[:-1]}\\"'
+    safe = words.replace("\\", "\\\\")
+    if '"""' in words or words.rstrip().endswith('"'):
+        safe = safe.replace('"', '\\"')
     wide = textwrap.wrap(safe, WIDTH - 6, break_long_words=False, break_on_hyphens=False) or [""]
     if len(wide) == 1:
         return f'"""{wide[0]}"""'

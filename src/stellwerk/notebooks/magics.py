@@ -221,14 +221,14 @@ class _Reading:
 
     def _magic(self, index: int, stripped: str, indentation: str) -> bool:
         """Handle the line if it is IPython's; whether it was."""
+        if "?" in stripped and _HELP.match(stripped):
+            self._drop(index, indentation)
+            return True
         if stripped[0] in "%!":
             found = _MAGIC.match(self._whole(index).lstrip())
             if found:
                 self._line_magic(index, found["sign"], found["rest"].strip(), indentation)
                 return True
-        if "?" in stripped and _HELP.match(stripped):
-            self._drop(index, indentation)
-            return True
         found = _ASSIGNED.match(stripped) if "!" in stripped or "%" in stripped else None
         if found:
             shell = found["sign"] == "!"

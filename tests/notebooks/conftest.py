@@ -1,0 +1,8 @@
+"""The notebooks of these tests stand in files beside them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
