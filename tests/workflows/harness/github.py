@@ -138,10 +138,11 @@ class GitHub:
         body: str = "",
         author: str = "ada",
         fork: Path | None = None,
+        number: int = 0,
     ) -> PullRequest:
         """A pull request from a branch of this repository or, with `fork`, of that clone. Its events wait for `settle`."""
         base = base or self.repository.settings.default_branch
-        number = len(self.repository.pull_requests) + 1
+        number = number or len(self.repository.pull_requests) + 1
         name = f"{author}/{self.repository.name.partition('/')[2]}" if fork else ""
         request = PullRequest(
             number=number, title=title or head, body=body, author=author, head=head, base=base, fork=name
