@@ -96,6 +96,30 @@ def test_few_possible_rows_are_said(repo):
     assert "allows only 2 different rows" in done.stdout
 
 
+def test_the_profile_of_the_newest_version_trained_on_it_is_followed(repo):
+    import pandas as pd
+
+    from stellwerk.data.profile import profile
+    from stellwerk.declarations.records import dump
+    from stellwerk.planning.rules.release_examples import born
+
+    repo.gen({"mlops.yaml": DECLARED}, commit="declare")
+    for number, dataset, share in ((1, "people", 0.5), (2, "people", 0.1), (3, "secret", 0.9)):
+        rows = pd.DataFrame({"city": ["Bern"] * int(1000 * share) + ["Zug"] * int(1000 * (1 - share)), "name": "Ada"})
+        folder = f"registry/churn/{number}"
+        record = dump(born("churn", number, dataset).record)
+        repo.gen(
+            {f"{folder}/version.yaml": record, f"{folder}/profile.json": json.dumps(profile(rows, min_group=10))},
+            commit="record",
+        )
+    done = repo.stellwerk("stand-in", "people", "--rows", "1000")
+    assert done.returncode == 0, done.stderr
+    assert "The distributions follow the profile of churn@2." in done.stdout
+    text = repo.read("data/people-stand-in.csv")
+    assert 70 < text.count(",Bern,") < 130
+    assert ",Ada," not in text
+
+
 def test_a_recorded_profile_is_not_followed_below_todays_bound():
     from types import SimpleNamespace
 
