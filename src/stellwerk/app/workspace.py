@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from stellwerk.app.package import Packaged
     from stellwerk.app.quick import Planned
     from stellwerk.app.session import Session
     from stellwerk.app.state import Loaded, Loader
@@ -246,6 +247,18 @@ class Workspace:
 
         return history(self._observe().state, self.reader, model, limit)
 
+    def convert_notebook(self, model: str, *, check: bool) -> Rendered:
+        """Write what the model's notebook becomes; with `check` only say what differs."""
+        from stellwerk.app.notebooks import convert_notebook
+
+        return convert_notebook(self, model, check=check)
+
+    def compare_notebook(self, model: str, *, base: str) -> str:
+        """A unified diff of what the model's notebook became at `base` and what it becomes now."""
+        from stellwerk.app.notebooks import compare_notebook
+
+        return compare_notebook(self, model, base)
+
     def nothing_to_do(self) -> bool:
         """Whether a look at what changed since the last plan is enough to know that nothing is to be done."""
         from stellwerk.app.quick import plan_work_tree
@@ -276,6 +289,12 @@ class Workspace:
         loaded = self._observe()
         self.loader.refuse_mistakes(loaded)
         return try_out(self.session(loaded, push=False, commits=False), loaded.state, model, environment, on_line)
+
+    def package(self, version: str, out: Path) -> Packaged:
+        """Write a version, named `model@number`, as a folder that can be deployed."""
+        from stellwerk.app.package import package_version
+
+        return package_version(self, version, out)
 
     def report(self, *, base: str, checks: Path | None) -> Change:
         """What the work tree changes since it went apart from `base`."""

@@ -9,7 +9,7 @@ import click
 from stellwerk.cli.options import examples
 
 # In the order in which a person needs them.
-SUBCOMMANDS = ("clean",)
+SUBCOMMANDS = ("convert", "diff", "clean")
 
 
 class Subcommands(click.Group):
@@ -29,4 +29,4 @@ class Subcommands(click.Group):
 
 @click.group(cls=Subcommands, epilog=examples("stellwerk notebook clean models/demand/demand.ipynb"))
 def command() -> None:
-    """Work on notebooks: strip what running them wrote."""
+    """Work on notebooks: make source of them, compare, test, strip what running them wrote."""

@@ -28,7 +28,7 @@ def convert_notebooks(project: Project, tree: Tree, cache: Cache) -> dict[str, T
     if not models:
         return {}
     blobs = tree.blobs()
-    local = _local(blobs)
+    local = importable(blobs)
     found: dict[str, Texts] = {}
     missing: list[tuple[Model, str]] = []
     for model in models:
@@ -43,7 +43,7 @@ def convert_notebooks(project: Project, tree: Tree, cache: Cache) -> dict[str, T
             missing.append((model, key.hexdigest()))
     contents = tree.read({model.source or "" for model, _ in missing})
     for model, key_text in missing:
-        texts = files_of(model, contents[model.source or ""], frozenset(local))
+        texts = texts_of(model, contents[model.source or ""], frozenset(local))
         if texts:
             found[model.name] = texts
             kept: dict[str, Json] = dict(texts)
@@ -51,7 +51,7 @@ def convert_notebooks(project: Project, tree: Tree, cache: Cache) -> dict[str, T
     return found
 
 
-def files_of(model: Model, content: bytes, local: frozenset[str]) -> dict[str, str]:
+def texts_of(model: Model, content: bytes, local: frozenset[str]) -> dict[str, str]:
     """Path -> text of the module and, where there are test cells, its tests; empty where it cannot be converted."""
     from stellwerk.model.findings import Severity
     from stellwerk.notebooks.convert import convert
@@ -90,7 +90,7 @@ class WithModules:
         return found | {path: self.texts[path].encode() for path in asked if path in self.texts}
 
 
-def _local(blobs: Mapping[str, str]) -> tuple[str, ...]:
+def importable(blobs: Mapping[str, str]) -> tuple[str, ...]:
     """What can be imported from the top of the repository."""
     tops = {path.partition("/")[0] for path in blobs if path.endswith(".py")}
     return tuple(sorted(name.removesuffix(".py") for name in tops if name.removesuffix(".py").isidentifier()))
