@@ -86,7 +86,8 @@ BY_NAME = {
     "trigger": st.sampled_from(["change", "retrain"]),
     "isolation": st.sampled_from(["namespace", "directory"]),
     "decision": st.sampled_from(["approved", "rejected"]),
-    "format": st.sampled_from(["joblib", "pickle", "command"]),
+    "format": st.sampled_from(["skops", "joblib", "pickle", "command"]),
+    "why": st.none() | text,
     "kind": st.sampled_from(["training-failed", "threshold-violated", "rollback", "withdrawn", "deploy-failed"]),
     "parts": st.fixed_dictionaries(
         {},

@@ -32,7 +32,7 @@ CODE = st.builds(
 CONTRACTS = st.builds(
     Contract,
     code=CODE,
-    format=st.sampled_from(["joblib", "pickle", "command"]),
+    format=st.sampled_from(["skops", "joblib", "pickle", "command"]),
     task=st.sampled_from(["regression", "classification"]),
     positive=SCALARS,
     columns=st.dictionaries(NAMES, st.sampled_from(["int64", "str"]), max_size=4),

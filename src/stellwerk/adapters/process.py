@@ -37,7 +37,7 @@ class ProcessResult:
     """How a command ended. `code` is 128 + signal where a signal ended it; seconds; bytes.
 
     `isolation` is `namespace` or `directory`; `isolation_note` says why not a namespace. `killed_by` is `timeout`,
-    `output-limit` or None. `log_tail` is the end of what it printed, even where the log was cut.
+    `output-limit`, `stopped` or None. `log_tail` is the end of what it printed, even where the log was cut.
     """
 
     code: int
@@ -70,8 +70,9 @@ def run(
     on_line: Callable[[str], None] | None = None,
     output_limit: int = LOG_LIMIT,
     forking: Forking | None = None,
+    stopped: Callable[[], bool] | None = None,
 ) -> ProcessResult:
-    """Run to the end, or until `timeout` seconds passed, or 16 times `output_limit` bytes were printed.
+    """Run to the end, or until `timeout` seconds passed, or 16 times `output_limit` bytes were printed, or `stopped()`.
 
     A string is a shell command. With `forking` a template's fork may do what the command would. `log` keeps the first
     `output_limit` bytes of output and error output. Every descendant is dead when this returns or raises;
@@ -83,7 +84,7 @@ def run(
         started = time.monotonic()
         child = start(words, cwd=cwd, env=env, isolation=isolation, forking=forking)
         try:
-            ended = _follow(child, sink, deadline=started + timeout)
+            ended = _follow(child, sink, deadline=started + timeout, stopped=stopped)
         finally:
             _kill(child)
         sink.close()
@@ -149,7 +150,7 @@ class _Sink:
         return f"\n[stellwerk: the log is cut: {self.seen} bytes were printed, {self.limit} are kept]\n"
 
 
-def _follow(child: Child, sink: _Sink, *, deadline: float) -> _Ended:
+def _follow(child: Child, sink: _Sink, *, deadline: float, stopped: Callable[[], bool] | None) -> _Ended:
     """Read output until the command has ended. Its resources are known then."""
     killed_by = None
     ended: tuple[int, float, int] | None = None
@@ -166,7 +167,7 @@ def _follow(child: Child, sink: _Sink, *, deadline: float) -> _Ended:
             elif open_pipe and not selector.select(0):
                 break  # it has ended; who holds the pipe open is no descendant that could be found
             if killed_by is None and ended is None:
-                killed_by = _excess(sink, deadline)
+                killed_by = _excess(sink, deadline) or ("stopped" if stopped is not None and stopped() else None)
                 if killed_by is not None:
                     _signal(child)
     status, cpu, memory = ended

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Start": ("init", "demo", "completion"),
     "Look": ("validate", "plan", "report", "jobs", "status", "drift", "diff", "log"),
-    "Do": ("reconcile", "check", "snapshot", "stand-in", "notebook", "render", "lock", "announce", "gc"),
+    "Do": ("reconcile", "check", "snapshot", "stand-in", "notebook", "render", "lock", "package", "announce", "gc"),
     "Decide": ("promote", "approve", "reject", "hold", "rollback", "withdraw"),
     "Explain": ("why", "rule", "schema"),
 }

@@ -24,6 +24,7 @@ from stellwerk.model.declared import (
     Member,
     Model,
     Owners,
+    Packages,
     Project,
     Records,
     Retention,
@@ -64,6 +65,7 @@ def decode_project(value: Mapping[str, Json], environments: Mapping[str, Json]) 
             retention=_retention(as_map(limits.get("retention"))),
         ),
         records=_records(as_map(value.get("records"))),
+        packages=Packages(image=opt_text(as_map(value.get("packages")).get("image"))),
         workflows=decode_workflows(value.get("workflows")),
     )
 

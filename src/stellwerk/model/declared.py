@@ -298,6 +298,13 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """What `stellwerk package` builds on. `image` is pinned: `name:tag@sha256:...`."""
+
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
     """How a CI job installs Stellwerk. `method`: release | wheels | checkout (the key `from`)."""
 
@@ -345,4 +352,5 @@ class Project:
     environments: tuple[Environment, ...] = ()
     limits: Limits = Limits()
     records: Records = Records()
+    packages: Packages = Packages()
     workflows: Workflows | None = None  # None: none are rendered

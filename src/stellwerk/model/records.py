@@ -71,7 +71,8 @@ class PackageRecord:
     sha256: str
     size: int
     files: int
-    format: str  # joblib | pickle | command
+    format: str  # skops | joblib | pickle | command
+    why: str | None = None  # why this format; older records do not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

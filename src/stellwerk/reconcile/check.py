@@ -20,6 +20,7 @@ from stellwerk.reconcile.messages import check_lines, message
 from stellwerk.reconcile.presence import fetch
 from stellwerk.reconcile.standing import brought_up
 from stellwerk.reconcile.world import PACKAGES, State, World, data_remote, dataset_for
+from stellwerk.training.checks import Serving
 from stellwerk.training.develop import check_source
 from stellwerk.training.evaluate import (
     CHAMPION,
@@ -30,12 +31,15 @@ from stellwerk.training.evaluate import (
     evaluate,
     function_check,
 )
+from stellwerk.training.serving import Served
 
 if TYPE_CHECKING:
     from stellwerk.model.actions import Check, Step
     from stellwerk.model.observed import Version
 
 Lines = Callable[[str], None]
+ASKING = 600.0  # seconds that our own questions to a service may take
+CONTROL = CommandCheck(name="", command="").timeout
 
 
 def check(world: World, state: State, step: Step, action: Check, on_line: Lines) -> Done:
@@ -79,6 +83,7 @@ def judge(
     """Run every check the environment asks for; nothing is written."""
     policy, record = state.gates.route.policy(model, environment), version.record
     results: list[CheckResult] = []
+    asked: list[CheckResult] = []
     measured: dict[str, Any] = {}
     if policy.source:
         results += source_checks(world, state, model, environment, on_line)
@@ -87,7 +92,12 @@ def judge(
         on_line(f"fetching the package of v{record.number}")
         fetch(world, state, record.package.md5, room / "package", remote=PACKAGES)
         if policy.function:
-            results += _function(world, state, model, environment, record=record, package=room / "package")
+
+            def meanwhile(url: str) -> None:
+                asked.extend(_commands(world, environment, policy, room / "package", record, url=url))
+
+            package = room / "package"
+            results += _function(world, state, model, environment, record=record, package=package, meanwhile=meanwhile)
         if policy.measures:
             challenger = _contender(world, state, version, room / "package", room / "challenger-data")
             rival = None
@@ -100,7 +110,7 @@ def judge(
             evaluation = evaluate(_request(world, state, model, environment, challenger=challenger, champion=rival))
             results += _shareable(state, model, evaluation.checks)
             measured = {"rows": evaluation.rows, "excluded": evaluation.excluded, "difference": evaluation.difference}
-        results += _commands(world, environment, policy, room / "package", record)
+        results += asked or _commands(world, environment, policy, room / "package", record)
     return Verdict(
         model=model.name,
         version=record.number,
@@ -210,8 +220,16 @@ def _rows(world: World, state: State, dataset: Dataset, room: Path) -> Path | No
 
 
 def _function(
-    world: World, state: State, model: Model, environment: Environment, *, record: VersionRecord, package: Path
+    world: World,
+    state: State,
+    model: Model,
+    environment: Environment,
+    *,
+    record: VersionRecord,
+    package: Path,
+    meanwhile: Callable[[str], None] | None = None,
 ) -> list[CheckResult]:
+    """Function, and service where it can be started; `meanwhile` is called with its URL as long as it runs."""
     dataset = dataset_for(state, model, environment)
     with tempfile.TemporaryDirectory(prefix="stellwerk-rows-") as room:
         rows = _rows(world, state, dataset, Path(room)) if dataset else None
@@ -229,8 +247,30 @@ def _function(
                 root=world.root,
                 masked=world.masked,
                 environ=world.environ,
+                serving=_serving(state, model, environment, record=record, dataset=dataset, meanwhile=meanwhile),
             )
         )
+
+
+def _serving(
+    state: State,
+    model: Model,
+    environment: Environment,
+    *,
+    record: VersionRecord,
+    dataset: Dataset | None,
+    meanwhile: Callable[[str], None] | None,
+) -> Serving:
+    """The service runs as long as the declared commands may take; whose data it gets says what is personal."""
+    policy = state.gates.route.policy(model, environment)
+    own = None if model.train is None else state.dataset(model.train.data)
+    personal = {column for item in (own, dataset) if item is not None for column in item.personal}
+    seconds = sum(command.timeout for command in policy.commands) + CONTROL * len(policy.controls) + ASKING
+    return Serving(
+        served=Served(model=record.model, version=record.number, seconds=seconds),
+        personal=tuple(sorted(personal)),
+        meanwhile=meanwhile,
+    )
 
 
 def judge_with(
@@ -300,9 +340,15 @@ def _contender(world: World, state: State, version: Version, package: Path, data
 
 
 def _commands(
-    world: World, environment: Environment, policy: Policy, package: Path | None, record: VersionRecord | None
+    world: World,
+    environment: Environment,
+    policy: Policy,
+    package: Path | None,
+    record: VersionRecord | None,
+    *,
+    url: str | None = None,
 ) -> list[CheckResult]:
-    variables = {"STELLWERK_ENVIRONMENT": environment.name}
+    variables = {"STELLWERK_ENVIRONMENT": environment.name} | ({} if url is None else {"STELLWERK_URL": url})
     if package is not None and record is not None:
         variables |= {
             "STELLWERK_PACKAGE": str(package),

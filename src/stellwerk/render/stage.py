@@ -78,6 +78,7 @@ def stage_values(model: Model, dataset: Dataset, code: tuple[str, ...], limits: 
             "format": dataset.format,
             "time": dataset.time,
             "identity": list(dataset.key),
+            **_columns(model, dataset),
         },
         "train": {
             "params": dict(train.params),
@@ -92,6 +93,20 @@ def stage_values(model: Model, dataset: Dataset, code: tuple[str, ...], limits: 
         },
         "privacy": {"min_group": limits.min_group},
     }
+
+
+def _columns(model: Model, dataset: Dataset) -> dict[str, Json]:
+    """What is declared of the features' values: the package's signature says it. Nothing where nothing is."""
+    include, exclude = model.features.include, {*model.features.exclude, model.target}
+    found: list[Json] = []
+    for column in dataset.columns:
+        said = {"type": column.type, "min": column.min, "max": column.max}
+        kept: dict[str, Json] = {key: value for key, value in said.items() if value is not None}
+        if column.allowed is not None:
+            kept["allowed"] = list(column.allowed)
+        if kept and column.name not in exclude and (not include or column.name in include):
+            found.append({"name": column.name, **kept})
+    return {"columns": found} if found else {}
 
 
 def _dump(value: dict[str, Json]) -> str:

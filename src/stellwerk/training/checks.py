@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,12 @@ from stellwerk.training.jobs import Surroundings, environment_python
 from stellwerk.training.masked import surroundings
 from stellwerk.training.package import REQUIREMENTS, read_contract, verify_package
 from stellwerk.training.predictions import predict_package
+from stellwerk.training.probing import probe, told_in
+from stellwerk.training.serving import Served, not_served, running
 from stellwerk.training.snapshot import read_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -33,6 +36,18 @@ DETAIL = 500
 _NOT_PASSED_ON = ("STELLWERK_", "GIT_", "PYTHONPATH", "PYTHONHOME")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How a package is served for a check. `personal` are columns that its log must not show.
+
+    `meanwhile` is called with the service's URL while it runs.
+    """
+
+    served: Served
+    personal: tuple[str, ...] = ()
+    meanwhile: Callable[[str], None] | None = None
+
+
 def function_check(
     package: Path,
     *,
@@ -42,9 +57,11 @@ def function_check(
     masked: tuple[Path, ...] = (),
     environ: Mapping[str, str] | None = None,
     timeout: float = 600,
+    serving: Serving | None = None,
 ) -> tuple[CheckResult, ...]:
     """Whether the package works: it is the recorded one, loads in a clean process and predicts the first 500 rows.
 
+    With `serving` its service is started too, where that can be done here; else the detail says why not.
     `rows_file` ends in its format (`.csv`, `.jsonl`, `.parquet`); `root` is the repository.
     Asked of the predictions: one per row, none missing or infinite, probabilities within 0..1, and for a
     classification only classes that the rows' own target has, where they have one.
@@ -65,9 +82,52 @@ def function_check(
     except StellwerkError as error:
         return digest, CheckResult(name="function", passed=False, detail=_short(error.message))
     detail = f"{len(some)} predictions for {len(some)} rows in {predictions.finished.process.duration:.1f} s"
+    reason = not_served(package) if serving is not None else ""
+    if reason:
+        detail += f"; not served: {reason}"
     function = CheckResult(name="function", passed=True, detail=detail)
     classes = _known_classes(contract, snapshot.types, predictions)
-    return (digest, function) if classes is None else (digest, function, classes)
+    found = (digest, function) if classes is None else (digest, function, classes)
+    if serving is None or reason:
+        return found
+    asked = snapshot.types.head(MOST_ROWS)
+    return found + _service(package, asked, predictions, sha256=sha256, around=around, serving=serving)
+
+
+def _service(
+    package: Path,
+    rows: pd.DataFrame,
+    predictions: Predictions,
+    *,
+    sha256: str,
+    around: Surroundings,
+    serving: Serving,
+) -> tuple[CheckResult, ...]:
+    """Whether the package's service answers what it should and refuses the rest, and what it logs meanwhile."""
+    contract = read_contract(package)
+    try:
+        with running(package, sha256=sha256, served=serving.served, around=around) as service:
+            found = probe(service, contract, rows, predictions.answers.tolist(), sha256=sha256)
+            if serving.meanwhile is not None:
+                serving.meanwhile(service.url)
+    except TrainingFailed as error:
+        return (failed("service", error),)
+    except StellwerkError as error:
+        return (CheckResult(name="service", passed=False, detail=_short(error.message)),)
+    words = [f"answered {found.rows} rows as the package does", found.example]
+    if found.unfit:
+        words.append(f"left out {found.unfit} rows that the signature does not take")
+    words.append(f"refused {found.hostile} hostile requests")
+    if service.lent:
+        words.append("its packages are Stellwerk's own, the model's environment has none")
+    detail = "; ".join(found.problems or words)
+    results = (CheckResult(name="service", passed=not found.problems, detail=_short(detail)),)
+    if not serving.personal:
+        return results
+    told = told_in(service.log, rows, serving.personal)
+    said = ", ".join(f"{count} values of {name}" for name, count in told.items())
+    detail = f"its log holds {said}, which is personal" if told else f"holds no value of {', '.join(serving.personal)}"
+    return (*results, CheckResult(name="service log", passed=not told, detail=_short(detail)))
 
 
 def command_check(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from stellwerk.errors import StellwerkError
-from stellwerk.model.declared import Command, Features, Holdout, Json
+from stellwerk.model.declared import Column, Command, Features, Holdout, Json
+from stellwerk.training.signature import Signature, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +44,15 @@ class StageParams:
     timeout: int
     holdout: Holdout
     min_group: int
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """A package's `package.json`: how to call what is in it, and the columns it wants with their pandas types.
 
-    `format` is joblib | pickle | command. `positive` is the class whose probability is predicted, two classes given.
+    `format` is skops | joblib | pickle | command, `why` says why this one. `positive` is the class whose probability is
+    predicted, two classes given. A package that is older than signatures has none of its own: ask `requests`.
     """
 
     code: Code
@@ -58,6 +61,16 @@ class Contract:
     positive: Json
     columns: Mapping[str, str]
     python: str
+    why: str = ""
+    signature: Signature | None = None
+
+    @property
+    def requests(self) -> Signature:
+        """The signature; of an old package the widest that its columns' types allow."""
+        if self.signature is not None:
+            return self.signature
+        gaps = {name for name, kind in self.columns.items() if not kind.lower().startswith(("int", "uint", "bool"))}
+        return signature_of(self.columns, (), gaps=gaps)
 
     def to_json(self) -> dict[str, Json]:
         """The content of `package.json`."""
@@ -65,6 +78,7 @@ class Contract:
         return {
             "version": PACKAGE_VERSION,
             "format": self.format,
+            **({"why": self.why} if self.why else {}),
             "source": self.code.source,
             "command": None if command is None else {"train": command.train, "predict": command.predict},
             "code": list(self.code.files),
@@ -77,6 +91,7 @@ class Contract:
             "columns": [{"name": name, "type": kind} for name, kind in self.columns.items()],
             "data_format": self.code.data_format,
             "python": self.python,
+            **({"signature": self.signature.to_json()} if self.signature is not None else {}),
         }
 
     @classmethod
@@ -98,6 +113,8 @@ class Contract:
             positive=raw["positive"],
             columns={column["name"]: column["type"] for column in raw["columns"]},
             python=raw["python"],
+            why=raw.get("why", ""),
+            signature=Signature.from_json(raw["signature"]) if "signature" in raw else None,
         )
 
 
@@ -134,6 +151,7 @@ def decode_params(raw: Mapping[str, Any], *, where: str) -> StageParams:
                 by=tuple(recipe["by"]),
             ),
             min_group=raw["privacy"]["min_group"],
+            columns=tuple(_declared(column) for column in data.get("columns", ())),
         )
     except (KeyError, TypeError) as error:
         message = f"the stage's parameters are not what this version of Stellwerk renders ({error})"
@@ -142,3 +160,14 @@ def decode_params(raw: Mapping[str, Any], *, where: str) -> StageParams:
 
 def _command(raw: Mapping[str, str] | None) -> Command | None:
     return None if raw is None else Command(train=raw["train"], predict=raw["predict"])
+
+
+def _declared(raw: Mapping[str, Any]) -> Column:
+    allowed = raw.get("allowed")
+    return Column(
+        name=raw["name"],
+        type=raw.get("type"),
+        min=raw.get("min"),
+        max=raw.get("max"),
+        allowed=None if allowed is None else tuple(allowed),
+    )

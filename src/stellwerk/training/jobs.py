@@ -78,9 +78,19 @@ def environment_python(requirements: Path | None, surroundings: Surroundings) ->
 
 
 def work(
-    op: str, code: Code, *, job: Path, python: Path, details: Mapping[str, Json], around: Surroundings
+    op: str,
+    code: Code,
+    *,
+    job: Path,
+    python: Path,
+    details: Mapping[str, Json],
+    around: Surroundings,
+    stopped: Callable[[], bool] | None = None,
 ) -> Finished:
-    """One operation of `worker/worker.py` on the files of the job folder. TrainingFailed says what went wrong."""
+    """One operation of `worker/worker.py` on the files of the job folder. TrainingFailed says what went wrong.
+
+    It is ended where `stopped()`, and nothing is wrong with that.
+    """
     result = job / "out" / f"{op}.json"
     order: dict[str, Json] = {
         "op": op,
@@ -98,7 +108,9 @@ def work(
     (job / f"{op}.order.json").write_text(json.dumps(order), encoding="utf-8")
     command = [str(python), "-u", str(WORKER), str(job / f"{op}.order.json")]
     forking = _forking(code, job=job, python=python, around=around)
-    finished = _run(command, job=job, variables={}, python=python, around=around, forking=forking)
+    finished = _run(command, job=job, variables={}, python=python, around=around, forking=forking, stopped=stopped)
+    if finished.process.killed_by == "stopped":
+        return finished
     said = _said(result, job)
     if said is not None and said["status"] == "failed" and finished.process.killed_by is None:
         raise TrainingFailed(said["message"], kind=said["kind"], log=end_of(finished), hint=_hint(finished))
@@ -150,6 +162,7 @@ def _run(
     around: Surroundings,
     cwd: Path | None = None,
     forking: Forking | None = None,
+    stopped: Callable[[], bool] | None = None,
 ) -> Finished:
     env = scrubbed_environment(job / "home", declared=variables, parent=around.parent)
     env["PATH"] = f"{python.parent}:{env['PATH']}"  # `python` in a command is the model's own
@@ -169,6 +182,7 @@ def _run(
             on_line=around.on_line,
             output_limit=around.output_limit,
             forking=forking,
+            stopped=stopped,
         )
         text = log.read_text(encoding="utf-8", errors="replace")
     tail = process.log_tail.replace(f"{job}/code/", "").replace(str(job), "")

@@ -28,13 +28,14 @@ class PackageDigest:
     size: int
     files: int
     format: str
+    why: str
 
 
 def package_digest(folder: Path) -> PackageDigest:
     """The digest of the package's files and the format its contract names. Links and devices are refused."""
-    digest = digest_folder(folder)
+    digest, contract = digest_folder(folder), read_contract(folder)
     return PackageDigest(
-        sha256=digest.sha256, size=digest.size, files=digest.files, format=read_contract(folder).format
+        sha256=digest.sha256, size=digest.size, files=digest.files, format=contract.format, why=contract.why
     )
 
 
@@ -61,7 +62,7 @@ def read_contract(folder: Path) -> Contract:
 def write_package(folder: Path, contract: Contract, *, root: Path, model: Path) -> None:
     """Fill the empty `folder` with the contract, the code files of the repository at `root`, and what training wrote.
 
-    `model` is the folder training wrote into: a single file for joblib and pickle, anything for a command.
+    `model` is the folder training wrote into: a single file for skops, joblib and pickle, anything for a command.
     """
     text = json.dumps(contract.to_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / CONTRACT).write_text(text, encoding="utf-8")
@@ -86,3 +87,17 @@ def copy_code(root: Path, files: tuple[str, ...], target: Path) -> None:
             shutil.copy(root / name, destination)
         except FileNotFoundError as error:
             raise StellwerkError("a file of the model's code is missing", where=name, hint="restore it") from error
+
+
+def lay_out(package: Path, job: Path, contract: Contract) -> None:
+    """Move a package's parts to where a job folder has them."""
+    (job / "code").rmdir()
+    (job / "model").rmdir()
+    if (package / CODE).is_dir():
+        (package / CODE).rename(job / "code")
+    else:
+        (job / "code").mkdir()
+    if contract.format == "command":
+        (package / MODEL).rename(job / "model")
+    else:
+        package.rename(job / "model")

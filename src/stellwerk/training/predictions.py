@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stellwerk.data.frames import write_rows
 from stellwerk.errors import StellwerkError, TrainingFailed
 from stellwerk.training.jobs import Finished, Surroundings, end_of, environment_python, job_folder, shell, work
-from stellwerk.training.package import CODE, MODEL, REQUIREMENTS, read_contract, verify_package
+from stellwerk.training.package import REQUIREMENTS, lay_out, read_contract, verify_package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def predict_package(package: Path, rows: pd.DataFrame, *, sha256: str, around: S
         shutil.copytree(package, copy, symlinks=True)
         verify_package(copy, sha256)
         contract = read_contract(copy)
-        _lay_out(copy, job, contract)
+        lay_out(copy, job, contract)
         requirements = package / REQUIREMENTS if contract.code.requirements is not None else None
         python = environment_python(requirements, around)
         data = job / f"rows.{SUFFIX[contract.code.data_format]}"
@@ -63,20 +63,6 @@ def predict_package(package: Path, rows: pd.DataFrame, *, sha256: str, around: S
         except TrainingFailed as error:
             error.log = error.log or end_of(finished)
             raise
-
-
-def _lay_out(copy: Path, job: Path, contract: Contract) -> None:
-    """Put the package's parts where a job has them."""
-    (job / "code").rmdir()
-    (job / "model").rmdir()
-    if (copy / CODE).is_dir():
-        (copy / CODE).rename(job / "code")
-    else:
-        (job / "code").mkdir()
-    if contract.format == "command":
-        (copy / MODEL).rename(job / "model")
-    else:
-        copy.rename(job / "model")
 
 
 def _inputs(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:

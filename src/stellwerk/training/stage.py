@@ -79,7 +79,7 @@ def run_stage(params: Mapping[str, Any], *, root: Path, out: Path, around: Surro
             "data": _data_record(stage, snapshot),
             "holdout": encode(parts.record),
             "metrics": {name: encode(measurement) for name, measurement in metrics.items()},
-            "package": {"sha256": digest.sha256, "size": digest.size, "files": digest.files, "format": digest.format},
+            "package": encode(digest),
             **_process_facts(trained.finished, predictions.finished),
             "suspects": [{"column": found.column, "reason": found.reason} for found in suspects],
         }

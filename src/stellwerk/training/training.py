@@ -12,6 +12,7 @@ from stellwerk.training.contract import Code, Contract, StageParams
 from stellwerk.training.jobs import Finished, Surroundings, environment_python, job_folder, shell, work
 from stellwerk.training.measuring import task_of
 from stellwerk.training.package import copy_code, write_package
+from stellwerk.training.signature import signature_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,10 +51,11 @@ def train_package(
         if code.command is not None:
             finished = shell("train", code, job=job, python=python, data=data, around=around)
             kind, types = "command", _pandas_types(rows, code)
+            why = "a command wrote it"
         else:
             details: dict[str, Json] = {"data": {"path": str(data), "format": code.data_format}}
             finished = work("train", code, job=job, python=python, details=details, around=around)
-            kind, types = finished.said["format"], finished.said["dtypes"]
+            kind, types, why = finished.said["format"], finished.said["dtypes"], finished.said["why"]
         if not any((job / "model").iterdir()):
             message = "training left no model in STELLWERK_MODEL"
             raise TrainingFailed(message, kind="no-model", log=finished.process.log_tail)
@@ -64,6 +66,8 @@ def train_package(
             positive=positive,
             columns=types,
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
+            why=why,
+            signature=signature_of(types, stage.columns, gaps=_gaps(snapshot.types.loc[chosen, list(types)])),
         )
         into.mkdir(parents=True)
         try:
@@ -95,3 +99,8 @@ def _features(snapshot: Snapshot, stage: StageParams) -> list[str]:
 def _pandas_types(rows: pd.DataFrame, code: Code) -> dict[str, str]:
     types = typed(rows, code.data_format).dtypes
     return {str(name): str(kind) for name, kind in types.items() if name != code.target}
+
+
+def _gaps(rows: pd.DataFrame) -> frozenset[str]:
+    """The columns that miss a value somewhere. That one does is no value of a row."""
+    return frozenset(str(name) for name, found in rows.isna().any().items() if found)

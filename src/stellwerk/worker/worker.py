@@ -1,9 +1,9 @@
 """Run a model's Python source in the model's own environment: `python worker.py job.json`.
 
 One file that imports nothing of Stellwerk, and of third parties only what the model's environment has: pandas, and
-joblib where it is there. The job says what to do (`op`: train | predict | metric) and where to write the result,
-a JSON object with `status` (`ok` | `failed`), and for failures `kind`, `message` and `trace`: the calls inside the
-model's own files. Everything else printed goes to the log.
+joblib where it is there. The job says what to do (`op`: train | predict | metric | serve) and where to write the
+result, a JSON object with `status` (`ok` | `failed`), and for failures `kind`, `message` and `trace`: the calls inside
+the model's own files. Everything else printed goes to the log.
 """
 
 from __future__ import annotations
@@ -154,32 +154,29 @@ def train(job: Job) -> dict[str, Any]:
     model = function(prepared(source, frame), **arguments)
     if model is None:
         raise FailedError("no-model", f"{source.path}: train() returned None; return the trained model")
-    return {"dtypes": dtypes, "format": save(model, Path(job["model"]), source), "packages": packages()}
+    return {"dtypes": dtypes, **save(model, Path(job["model"]), source), "packages": packages()}
 
 
-def save(model: Any, folder: Path, source: Source) -> str:
-    """Save with joblib where the model's code came to import it (scikit-learn does), else with pickle: quicker."""
-    kind = "joblib" if "joblib" in sys.modules else "pickle"
-    path = folder / ("model.joblib" if kind == "joblib" else "model.pkl")
+def save(model: Any, folder: Path, source: Source) -> dict[str, str]:
+    """How it was saved (`format`), and `why` so."""
     try:
-        if kind == "joblib":
-            import joblib
-
-            joblib.dump(model, path)
-        else:
-            path.write_bytes(pickle.dumps(model, protocol=5))
+        kind, why = neighbour("model_file").save(model, folder)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         message = f"{source.path}: the {type(model).__name__} that train() returned cannot be saved: {error}"
         raise FailedError("bad-output", message) from error
-    return kind
+    return {"format": kind, "why": why}
 
 
-def load(folder: Path) -> Any:
-    if (folder / "model.joblib").is_file():
-        import joblib
-
-        return joblib.load(folder / "model.joblib")
-    return pickle.loads((folder / "model.pkl").read_bytes())  # noqa: S301 - its digest was checked before
+def neighbour(name: str) -> ModuleType:
+    """A file beside this one, under a name that no file of the model's has."""
+    known = f"stellwerk_{name}"
+    if known not in sys.modules:
+        spec = importlib.util.spec_from_file_location(known, Path(__file__).with_name(f"{name}.py"))
+        if spec is None or spec.loader is None:
+            raise ImportError(name)
+        sys.modules[known] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[known])
+    return sys.modules[known]
 
 
 def as_trained(frame: Any, dtypes: Mapping[str, str]) -> Any:
@@ -213,8 +210,24 @@ def predict(job: Job) -> dict[str, Any]:
     import pandas as pd
 
     source = load_source(Path(job["code"]), job["source"])
-    model = load(Path(job["model"]))
+    model = neighbour("model_file").load(Path(job["model"]))
     raw = as_trained(read_rows(job["data"]["path"], job["data"]["format"]), job["dtypes"])
+    values, probability, frame = answers(source, model, raw, job)
+    columns = {"prediction": values} if probability is None else {"prediction": values, "probability": probability}
+    pd.DataFrame(columns).to_csv(job["predictions"], index=False)
+    decisions = decided(source, values, frame)
+    if decisions is not None:
+        decisions.to_csv(job["decisions"], index=False)
+    return {"rows": len(values), "decisions": [] if decisions is None else [str(name) for name in decisions.columns]}
+
+
+def answers(source: Source, model: Any, raw: Any, job: Job) -> tuple[Any, Any, Any]:
+    """Predictions for rows of training's types, the probability of `positive` or None, and the prepared frame.
+
+    `job` says seed, task and positive class. This is how a check predicts, and how a service does.
+    """
+    import pandas as pd
+
     set_seeds(job["seed"])
     frame = prepared_to_predict(source, raw.copy())
     own = source.function("predict")
@@ -229,9 +242,7 @@ def predict(job: Job) -> dict[str, Any]:
         probability = probability_of(model, frame, job, own_predict=own is not None)
     if len(values) != len(raw):
         raise FailedError("bad-output", f"{source.path}: {len(values)} predictions for {len(raw)} rows")
-    columns = {"prediction": values} if probability is None else {"prediction": values, "probability": probability}
-    pd.DataFrame(columns).to_csv(job["predictions"], index=False)
-    return {"rows": len(values), "decisions": decide(source, values, frame, job)}
+    return values, probability, frame
 
 
 def column_of(answer: Any, source: Source) -> Any:
@@ -260,7 +271,8 @@ def probability_of(model: Any, frame: Any, job: Job, *, own_predict: bool) -> An
     except Exception as error:  # the model's own predict() may well pass it other columns
         if not own_predict:
             raise
-        print(f"no probability: model.predict_proba(frame) raised {type(error).__name__}: {error}")
+        if "op" in job:  # a service logs nothing that a row may have said
+            print(f"no probability: model.predict_proba(frame) raised {type(error).__name__}: {error}")
         return None
 
 
@@ -270,15 +282,24 @@ def label_text(label: Any) -> str:
     return str(int(plain)) if isinstance(plain, float) and plain.is_integer() else str(plain)
 
 
-def decide(source: Source, values: Any, frame: Any, job: Job) -> list[str]:
+def decided(source: Source, values: Any, frame: Any) -> Any:
+    """What the model's `decide` makes of the predictions; None where it has none."""
     function = source.function("decide")
     if function is None:
-        return []
+        return None
     result = function(values, frame)
     if not hasattr(result, "columns") or len(result) != len(values):
         raise FailedError("bad-output", f"{source.path}: decide() must return a frame with one row per prediction")
-    result.to_csv(job["decisions"], index=False)
-    return [str(name) for name in result.columns]
+    return result
+
+
+def serve(job: Job) -> dict[str, Any]:
+    """Answer requests until this process is ended; `serve.py` says how."""
+    sys.path.extend(job["imports"])
+    service = neighbour("serve")
+    sys.modules["stellwerk_worker"] = sys.modules[__name__]
+    found: dict[str, Any] = service.serve_job(job, sys.modules[__name__])
+    return found
 
 
 def metric(job: Job) -> dict[str, Any]:
@@ -378,7 +399,7 @@ def explained(error: BaseException, job: Job) -> tuple[str, str]:
 def main() -> int:
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
-    operations = {"train": train, "predict": predict, "metric": metric}
+    operations = {"train": train, "predict": predict, "metric": metric, "serve": serve}
     result: dict[str, Any]
     try:
         refuse_masked(job["masked"])
