@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -41,21 +42,35 @@ NOTHING = Names(
 )  # of a cell that does not parse
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CellFlow:
-    """One code cell: its plain text and what it does with names."""
+    """One code cell: its plain text and what it does with names, found out when it is asked for."""
 
-    plain: PlainCell
-    names: Names
-    too_deep: bool = False
+    cell: Cell
+    study: Study
+
+    @cached_property
+    def plain(self) -> PlainCell:
+        return plain(self.cell)
+
+    @cached_property
+    def names(self) -> Names:
+        """What the cell does with names; nothing where it does not parse."""
+        if self.plain.tree is None:
+            return NOTHING
+        try:
+            return names_of(self.plain.tree, postponed=self.cell.exported and self.study.postponed)
+        except RecursionError:
+            return NOTHING
 
     @property
-    def cell(self) -> Cell:
-        return self.plain.cell
+    def too_deep(self) -> bool:
+        """Whether it parses and is nested too deeply to be looked into."""
+        return self.plain.tree is not None and self.names is NOTHING
 
     @property
     def number(self) -> int:
-        return self.plain.cell.number
+        return self.cell.number
 
     @property
     def statements(self) -> tuple[ast.stmt, ...]:
@@ -73,34 +88,63 @@ class CellFlow:
                 yield statement
 
 
-@dataclass(frozen=True, kw_only=True)
 class Study:
-    """A notebook taken apart: its code cells in order."""
+    """A notebook taken apart: its code cells in order. A cell that does not ship is only parsed where it may matter."""
 
-    notebook: Notebook
-    cells: tuple[CellFlow, ...]
-
-    @cached_property
-    def exported(self) -> tuple[CellFlow, ...]:
-        return tuple(flow for flow in self.cells if flow.cell.exported)
-
-    @cached_property
-    def tests(self) -> tuple[CellFlow, ...]:
-        return tuple(flow for flow in self.cells if flow.cell.tested)
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self.cells = tuple(CellFlow(cell=cell, study=self) for cell in notebook.cells if cell.kind == "code")
+        self.exported = tuple(flow for flow in self.cells if flow.cell.exported)
+        self.tests = tuple(flow for flow in self.cells if flow.cell.tested)
+        self.exploration = tuple(flow for flow in self.cells if not flow.cell.exported and not flow.cell.tested)
 
     @cached_property
-    def exploration(self) -> tuple[CellFlow, ...]:
-        return tuple(flow for flow in self.cells if not flow.cell.exported and not flow.cell.tested)
+    def postponed(self) -> bool:
+        """Whether the module does not evaluate annotations."""
+        return any(
+            isinstance(statement, ast.ImportFrom)
+            and statement.module == "__future__"
+            and any(alias.name == "annotations" for alias in statement.names)
+            for flow in self.exported
+            for statement in flow.statements
+        )
 
     @cached_property
     def shipped(self) -> Mapping[str, CellFlow]:
         """Each name that exported cells define, with the first cell that does."""
-        return _definers(self.exported)
+        found: dict[str, CellFlow] = {}
+        for flow in self.exported:
+            for binding in flow.names.bindings:
+                found.setdefault(binding.name, flow)
+        return found
+
+    def explorer(self, name: str) -> CellFlow | None:
+        """The last cell that defines the name and does not ship."""
+        for flow in reversed(self.exploration):
+            if name in flow.cell.source and flow.binding(name):
+                return flow
+        return None
 
     @cached_property
-    def explored(self) -> Mapping[str, CellFlow]:
-        """Each name that cells define which do not ship, with the last such cell."""
-        return _definers(tuple(reversed(self.exploration)))
+    def touching(self) -> tuple[CellFlow, ...]:
+        """The cells that may bind or change a name that exported cells define.
+
+        Of those that do not ship only the ones whose text has such a name other than in `name(...)` or `name.attribute`
+        where the name is of a function, class or module.
+        """
+        values: list[str] = []
+        others: list[str] = []
+        for name, flow in self.shipped.items():
+            binding = flow.binding(name)
+            (values if binding and binding.kind in {"value", "global"} else others).append(re.escape(name))
+        alone = "|".join([*values, *(f"{name}(?![ \\t]*[.(])" for name in others)])
+        after = "|".join([*values, *others])
+        found = re.compile(rf"(?<![\w.])(?:(?:{alone})|(?:def|class|import)[ \t]+(?:{after}))(?!\w)")
+        return tuple(
+            flow
+            for flow in self.cells
+            if flow.cell.exported or flow.cell.tested or (self.shipped and found.search(flow.cell.source))
+        )
 
     @cached_property
     def parameters(self) -> Mapping[str, tuple[CellFlow, Binding]]:
@@ -129,16 +173,7 @@ class Study:
 
 def study(notebook: Notebook) -> Study:
     """The notebook taken apart. Never raises: what does not parse defines and uses nothing."""
-    plains = [plain(cell) for cell in notebook.cells if cell.kind == "code"]
-    postponed = any(
-        isinstance(statement, ast.ImportFrom)
-        and statement.module == "__future__"
-        and any(alias.name == "annotations" for alias in statement.names)
-        for cell in plains
-        if cell.cell.exported and cell.tree
-        for statement in cell.tree.body
-    )
-    return Study(notebook=notebook, cells=tuple(_flow(cell, postponed=postponed) for cell in plains))
+    return Study(notebook)
 
 
 def unknown(flow: CellFlow, defined: AbstractSet[str]) -> Iterator[Use]:
@@ -148,20 +183,3 @@ def unknown(flow: CellFlow, defined: AbstractSet[str]) -> Iterator[Use]:
         if use.name not in defined and use.name not in ALWAYS and use.name not in seen:
             seen.add(use.name)
             yield use
-
-
-def _flow(cell: PlainCell, *, postponed: bool) -> CellFlow:
-    if cell.tree is None:
-        return CellFlow(plain=cell, names=NOTHING)
-    try:
-        return CellFlow(plain=cell, names=names_of(cell.tree, postponed=postponed))
-    except RecursionError:
-        return CellFlow(plain=cell, names=NOTHING, too_deep=True)
-
-
-def _definers(flows: tuple[CellFlow, ...]) -> Mapping[str, CellFlow]:
-    found: dict[str, CellFlow] = {}
-    for flow in flows:
-        for binding in flow.names.bindings:
-            found.setdefault(binding.name, flow)
-    return found

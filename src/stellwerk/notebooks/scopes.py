@@ -87,6 +87,14 @@ class Names:
     awaits: tuple[tuple[int, int], ...]
 
 
+_PLAIN = frozenset({"ctx", "op", "ops", "kind", "type_comment", "id", "attr", "arg", "level", "conversion", "is_async"})
+_HOLDING = {  # node -> its fields that hold nodes
+    kind: tuple(field for field in kind._fields if field not in _PLAIN and kind is not ast.Constant)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+
+
 class _Scope:
     """A scope that is open. What it does not bind goes to its parent when it closes; a class hands it on at once."""
 
@@ -183,7 +191,7 @@ class _Walk:
             self._parts(node)
 
     def _parts(self, node: Any) -> None:
-        for field in node._fields:
+        for field in _HOLDING[type(node)]:
             value = getattr(node, field, None)
             if type(value) is list:
                 for item in value:

@@ -32,7 +32,7 @@ def _no_train(judged: Judged) -> Iterator[Fault]:
     tagged = any(not cell.tags.isdisjoint(TAGS) for cell in taken.notebook.cells if cell.kind == "code")
     if not tagged or "train" in taken.shipped or any("train" in flow.cell.tags for flow in taken.exported):
         return
-    definer = taken.explored.get("train")
+    definer = taken.explorer("train")
     binding = definer.binding("train") if definer else None
     yield Fault(
         cell=definer.number if definer else 0,
@@ -109,11 +109,11 @@ def _wrong(name: str, function: ast.FunctionDef | ast.AsyncFunctionDef, judged: 
 def _left_out(judged: Judged) -> Iterator[Fault]:
     taken = judged.study
     for name in FUNCTIONS:
-        definer = taken.explored.get(name)
-        binding = definer.binding(name) if definer else None
-        if definer is None or binding is None or name == "train" or name in taken.shipped or not taken.exported:
+        if name == "train" or name in taken.shipped or not taken.exported:
             continue
-        if binding.kind == "function":
+        definer = taken.explorer(name)
+        binding = definer.binding(name) if definer else None
+        if definer is not None and binding is not None and binding.kind == "function":
             yield fault(
                 definer,
                 binding.line,

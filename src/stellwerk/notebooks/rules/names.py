@@ -23,17 +23,17 @@ def _hidden(judged: Judged) -> Iterator[Fault]:
     star = any(flow.names.stars for flow in (*taken.exported, *taken.tests))
     for flow in taken.exported:
         early = {use.name for use in flow.names.uses if not use.later and taken.shipped.get(use.name) is flow}
-        for use in unknown(flow, shipped - (early & set(taken.explored))):
-            if not star or use.name in taken.explored:
+        for use in unknown(flow, shipped - {name for name in early if taken.explorer(name)}):
+            if not star or taken.explorer(use.name):
                 yield _fault(taken, flow, use)
     for flow in taken.tests:
         for use in unknown(flow, shipped | tested):
-            if not star or use.name in taken.explored:
+            if not star or taken.explorer(use.name):
                 yield _fault(taken, flow, use)
 
 
 def _fault(taken: Study, flow: CellFlow, use: Use) -> Fault:
-    definer = taken.explored.get(use.name)
+    definer = taken.explorer(use.name)
     binding = definer.binding(use.name) if definer else None
     if use.name in BY_JUPYTER and binding is None:
         message = f"`{use.name}` exists in Jupyter only"

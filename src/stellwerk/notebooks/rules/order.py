@@ -27,7 +27,7 @@ def _late(judged: Judged) -> Iterator[Fault]:
                 continue
             if use.later and (binding.kind == "import" or definer is flow):
                 continue
-            if definer is flow and use.name in taken.explored:
+            if definer is flow and taken.explorer(use.name):
                 continue  # a hidden assumption
             seen.add(use.name)
             when = f"when `{use.inside}` is called" if use.later and use.inside else "here"
@@ -43,7 +43,7 @@ def _late(judged: Judged) -> Iterator[Fault]:
 def _rebound(judged: Judged) -> Iterator[Fault]:
     taken = judged.study
     read = taken.reads.union(FUNCTIONS, *(flow.names.reads for flow in taken.tests))
-    for flow in taken.cells:
+    for flow in taken.touching:
         seen = set()
         for binding in flow.names.bindings:
             definer = taken.shipped.get(binding.name)
@@ -69,7 +69,7 @@ def _is_same(one: Binding, other: Binding) -> bool:
 
 def _changed(judged: Judged) -> Iterator[Fault]:
     taken = judged.study
-    for flow in taken.cells:
+    for flow in taken.touching:
         seen = set()
         for change in flow.names.changes:
             if change.name not in seen and _matters(taken, flow, change):
@@ -78,32 +78,31 @@ def _changed(judged: Judged) -> Iterator[Fault]:
 
 
 def _matters(taken: Study, flow: CellFlow, change: Change) -> bool:
-    known = taken.shipped.get(change.name) or taken.explored.get(change.name)
+    known = taken.shipped.get(change.name) or taken.explorer(change.name)
     binding = known.binding(change.name) if known else None
     if binding is None or binding.kind == "import":
         return False
     if flow.cell.exported:
         return True
-    return not flow.cell.tested and not change.later and change.name in taken.shipped and change.name in taken.reads
+    mine = change.name in taken.shipped and change.name in taken.reads and binding.kind == "value"
+    return mine and not flow.cell.tested and not change.later
 
 
 def _change_fault(taken: Study, flow: CellFlow, change: Change) -> Fault:
-    known = taken.shipped.get(change.name) or taken.explored[change.name]
+    known = taken.shipped.get(change.name) or taken.explorer(change.name)
+    number = known.number if known else flow.number
     if change.how.startswith("global "):
         message = f"`{change.inside}` sets the name `{change.name}` of the whole notebook"
         hint = "return the value instead; what a call leaves behind would change the next one"
     elif not flow.cell.exported:
-        message = f"`{change.how}` changes `{change.name}` of cell {known.number}; the module keeps it as it was"
+        message = f"`{change.how}` changes `{change.name}` of cell {number}; the module keeps it as it was"
         hint = "work on a copy, or change it in an exported cell by a new name"
     elif change.later:
-        message = (
-            f"`{change.how}` in `{change.inside}` changes `{change.name}`, which cell {known.number} defines for all"
-        )
+        message = f"`{change.how}` in `{change.inside}` changes `{change.name}`, which cell {number} defines for all"
         hint = "make it an argument and work on a copy, or return a new one"
     else:
         message = (
-            f"`{change.how}` changes `{change.name}` of cell {known.number} in place: each run of the cell does "
-            "it again"
+            f"`{change.how}` changes `{change.name}` of cell {number} in place: each run of the cell does it again"
         )
         hint = "do it in `prepare`, on a copy: `frame = frame.assign(...)`"
     return fault(flow, change.line, change.column, message, hint)
