@@ -118,7 +118,14 @@ def everything() -> dict[str, object]:
         },
         "shadow": {"purpose": "production", "after": "regression", "owner": "science"},
     }
-    return {"mlops.yaml": mlops, **{f"environments/{name}.yaml": said for name, said in environments.items()}}
+    limits = {"models": {"model-00": {"thresholds": {"mae": {"max": 1}}}}}  # somebody else's than the model
+    extra = {"models": {"extra": {"source": "code.py", "target": "y", "train": {"data": "rows"}}}}
+    return {
+        "mlops.yaml": {**mlops, "include": ["limits/*.yaml", "more/*.yaml"]},
+        "limits/model-00.yaml": limits,
+        "more/extra.yaml": extra,
+        **{f"environments/{name}.yaml": said for name, said in environments.items()},
+    }
 
 
 def hostile() -> dict[str, object]:

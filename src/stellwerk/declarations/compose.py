@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -94,8 +94,11 @@ def _compose(
     findings += missing_findings(files, resolved)
     findings += (missing.finding for file in environments.values() for missing in file.missing)
     findings += merged_findings(resolved, values, sources)
+    project = decode_project(resolved, values)
+    if project.workflows is not None:  # who owns which file is rendered with them
+        project = replace(project, included=sources.included())
     declarations = Declarations(
-        project=decode_project(resolved, values),
+        project=project,
         value={**written, "environments": values},
         complete=not any(finding.severity is Severity.ERROR for finding in findings),
         files=tuple(file.path for file in (*files, *environments.values())),

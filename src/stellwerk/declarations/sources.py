@@ -47,6 +47,22 @@ class Sources:
                     found[name] = file.path
         return found
 
+    def included(self) -> dict[str, tuple[tuple[str, str, bool], ...]]:
+        """Included file -> (key, entry, whether it sets nothing of it but thresholds) of what it declares, sorted."""
+        found: dict[str, tuple[tuple[str, str, bool], ...]] = {}
+        for file in self._files[1:]:
+            parts: list[tuple[str, str, bool]] = []
+            for key, value in (file.value or {}).items():
+                if key == "version":
+                    continue
+                entries = value if isinstance(value, dict) and key in ("models", "datasets", "teams") else {"": None}
+                parts += [
+                    (key, str(entry), isinstance(said, dict) and set(said) == {"thresholds"})
+                    for entry, said in entries.items()
+                ]
+            found[file.path] = tuple(sorted(parts))
+        return found
+
     def _find(self, keys: KeyPath) -> tuple[CheckedFile, KeyPath]:
         written = self._written(keys)
         if written is None and keys[:1] == ("models",) and len(keys) > 2:  # noqa: PLR2004 - models, name, key

@@ -340,7 +340,10 @@ class Workflows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """Everything declared, resolved. Tuples are sorted by name; environments stand in route order."""
+    """Everything declared, resolved. Tuples are sorted by name; environments stand in route order.
+
+    `included`, where workflows are rendered: included file -> (key, entry, only thresholds) of what it declares.
+    """
 
     name: str | None = None
     requires: str | None = None
@@ -354,3 +357,4 @@ class Project:
     records: Records = Records()
     packages: Packages = Packages()
     workflows: Workflows | None = None  # None: none are rendered
+    included: Mapping[str, tuple[tuple[str, str, bool], ...]] = field(default_factory=dict)

@@ -78,9 +78,13 @@ def _wanted(project: Project, cache: Cache) -> dict[str, str]:
     """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
     if project.workflows is None:
         return {}
-    asked = repr(
-        (maker("render"), facts_of(project), project.teams, project.owners, [_owned(model) for model in project.models])
+    owned = (
+        project.teams,
+        project.owners,
+        [_owned(model) for model in project.models],
+        sorted(project.included.items()),
     )
+    asked = repr((maker("render"), facts_of(project), owned))
     key = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
     stored = cache.get(WANTED, key)
     if isinstance(stored, dict):
@@ -91,7 +95,7 @@ def _wanted(project: Project, cache: Cache) -> dict[str, str]:
 
 
 def _owned(model: object) -> tuple[object, ...]:
-    return (getattr(model, "name", ""), getattr(model, "owners", None))
+    return (getattr(model, "name", ""), getattr(model, "owners", None), getattr(model, "environments", None))
 
 
 def _render(project: Project) -> Mapping[str, str]:

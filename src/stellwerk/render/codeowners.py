@@ -22,6 +22,7 @@ def render_codeowners(project: Project) -> str:
     lines.add("*", project.owners.accountable)
     lines.part("What is wanted: models, data, thresholds, ownership")
     lines.add("/mlops.yaml", project.owners.accountable)
+    _included(project, lines)
     lines.part("What runs in CI")
     lines.add("/.github/", project.owners.operates)
     lines.part("Code of the models, and what was recorded of them")
@@ -35,6 +36,23 @@ def render_codeowners(project: Project) -> str:
     for environment in project.environments:
         _releases(environment, project.models, lines)
     return lines.text()
+
+
+def _included(project: Project, lines: _Lines) -> None:
+    """Files with nothing but thresholds belong to who answers for the models, other parts to who develops them."""
+    models = {model.name: model for model in project.models}
+    datasets = {dataset.name: dataset for dataset in project.datasets}
+    for path, parts in sorted(project.included.items()):
+        owners: list[str | None] = []
+        for key, entry, limits in parts:
+            model, dataset = models.get(entry), datasets.get(entry)
+            if key == "models" and model is not None:
+                owners.append(model.owners.accountable if limits else model.owners.develops)
+            elif key == "datasets" and dataset is not None and dataset.owner:
+                owners.append(dataset.owner)
+            else:
+                owners.append(project.owners.accountable)
+        lines.add(f"/{'/'.join(_pattern(part) for part in path.split('/'))}", *dict.fromkeys(owners))
 
 
 def _releases(environment: Environment, models: Iterable[Model], lines: _Lines) -> None:
