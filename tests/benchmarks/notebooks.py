@@ -31,7 +31,7 @@ from stellwerk.notebooks.text import ipynb, notebook_of
 TIMES_AS_FAST = 10.0
 MANY = 200
 MANY_LIMIT = 1.0  # seconds
-FEW_CELLS = 15  # what most notebooks of a company have
+PASSES = 3
 CONVERT = """\
 import sys
 from stellwerk.notebooks.convert import convert
@@ -109,10 +109,14 @@ def many() -> bool:
         )
         contents.append(ipynb(notebook_of(text)))
     average = statistics.mean(content.count(b'"cell_type"') for content in contents)
-    start = time.process_time()
-    found = [judge(read_notebook("demand.ipynb", content), {}) for content in contents]
-    used = time.process_time() - start
-    passed = used <= MANY_LIMIT and all(found)
+    times, sound = [], True
+    for _ in range(PASSES):
+        start = time.process_time()
+        found = [judge(read_notebook("demand.ipynb", content), {}) for content in contents]
+        times.append(time.process_time() - start)
+        sound = sound and all(problem.rule == "SW818" for problems in found for problem in problems) and all(found)
+    used = statistics.median(times)
+    passed = used <= MANY_LIMIT and sound
     print(
         f"{'pass' if passed else 'FAIL'}  {MANY} notebooks of {average:.0f} cells judged: "
         f"{used:.2f} s (at most {MANY_LIMIT:g} s)"
@@ -123,7 +127,9 @@ def many() -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the conversion of notebooks beside nbconvert.")
     parser.add_argument("--repeat", type=int, default=7)
-    parser.add_argument("--nbconvert", default=os.environ.get("STELLWERK_NBCONVERT") or shutil.which("jupyter-nbconvert"))
+    parser.add_argument(
+        "--nbconvert", default=os.environ.get("STELLWERK_NBCONVERT") or shutil.which("jupyter-nbconvert")
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="stellwerk-notebooks-") as name:
         verdicts = [compared(Path(name), asked.nbconvert, asked.repeat), many()]

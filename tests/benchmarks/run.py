@@ -3,7 +3,7 @@
     python tests/benchmarks/run.py                        # 1,000 models in 4 environments, 5 versions each
     python tests/benchmarks/run.py --models 100           # to try it out
     python tests/benchmarks/run.py --only large           # 10,000 models
-    python tests/benchmarks/run.py --only races trainings # the others, which have files of their own
+    python tests/benchmarks/run.py --only races trainings notebooks  # the others, which have files of their own
 
 Prints a table and exits 1 where a limit is missed. Every figure is the median of `--repeat` runs; the runs of one comparison
 alternate, so that a busy machine slows both. "cold": without the cache in .git/stellwerk, as in a fresh clone.
@@ -41,7 +41,7 @@ MEMORY_LIMIT = 1 << 30
 OTHERS = {"terraform plan": 10.0, "dvc status": 20.0}  # times as fast as
 SCHEMA_LIMIT = 5.0  # times as fast as check-jsonschema
 START_REPEATS = 15
-GROUPS = ("start", "plan", "validate", "large", "races", "trainings")
+GROUPS = ("start", "plan", "validate", "large", "races", "trainings", "notebooks")
 
 EMPTY_CLICK = """\
 #!{python}
@@ -379,7 +379,7 @@ def main() -> int:
             show(taken, verdicts)
         if "large" in asked.only:
             verdicts += measure_large(folder, min(asked.models, LARGE // 10), 3)
-    verdicts += other_benchmarks([group for group in ("races", "trainings") if group in asked.only])
+    verdicts += other_benchmarks([group for group in ("races", "trainings", "notebooks") if group in asked.only])
     return int(not all(verdict.passed for verdict in verdicts))
 
 

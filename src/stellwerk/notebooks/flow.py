@@ -37,6 +37,8 @@ ALWAYS = frozenset(dir(builtins)) | frozenset(
     ]
 )
 BY_JUPYTER = frozenset({"get_ipython", "display", "In", "Out", "_", "__", "___", "_i", "_ii", "_iii", "_dh", "_oh"})
+_WORDS = re.compile(r"(?<![\w.])\w+")
+_BOUND = re.compile(r"(?<![\w.])(?:(?:def|class|import)[ \t]+(\w+)|(\w+)(?![ \t]*[.(]|\w))")
 NOTHING = Names(
     bindings=(), uses=(), reads=frozenset(), changes=(), arguments=(), stars=(), awaits=()
 )  # of a cell that does not parse
@@ -79,7 +81,12 @@ class CellFlow:
 
     def binding(self, name: str) -> Binding | None:
         """Where the cell first binds the name at the top level."""
-        return next((binding for binding in self.names.bindings if binding.name == name), None)
+        return self.bound.get(name)
+
+    @cached_property
+    def bound(self) -> Mapping[str, Binding]:
+        """Each name that the cell binds at the top level, with the first place where it does."""
+        return {binding.name: binding for binding in reversed(self.names.bindings)}
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         """The functions that the cell defines at the top level."""
@@ -132,18 +139,14 @@ class Study:
         Of those that do not ship only the ones whose text has such a name other than in `name(...)` or `name.attribute`
         where the name is of a function, class or module.
         """
-        values: list[str] = []
-        others: list[str] = []
-        for name, flow in self.shipped.items():
-            binding = flow.binding(name)
-            (values if binding and binding.kind in {"value", "global"} else others).append(re.escape(name))
-        alone = "|".join([*values, *(f"{name}(?![ \\t]*[.(])" for name in others)])
-        after = "|".join([*values, *others])
-        found = re.compile(rf"(?<![\w.])(?:(?:{alone})|(?:def|class|import)[ \t]+(?:{after}))(?!\w)")
+        changing = {name for name, flow in self.shipped.items() if _kind(flow, name) in {"value", "global"}}
         return tuple(
             flow
             for flow in self.cells
-            if flow.cell.exported or flow.cell.tested or (self.shipped and found.search(flow.cell.source))
+            if flow.cell.exported
+            or flow.cell.tested
+            or not changing.isdisjoint(_WORDS.findall(flow.cell.source))
+            or any(first in self.shipped or other in self.shipped for first, other in _BOUND.findall(flow.cell.source))
         )
 
     @cached_property
@@ -183,3 +186,8 @@ def unknown(flow: CellFlow, defined: AbstractSet[str]) -> Iterator[Use]:
         if use.name not in defined and use.name not in ALWAYS and use.name not in seen:
             seen.add(use.name)
             yield use
+
+
+def _kind(flow: CellFlow, name: str) -> str:
+    binding = flow.binding(name)
+    return binding.kind if binding else ""
