@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Cache
 
-WANTED = "wanted-1"
+WANTED = "wanted-2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class Renderer:
         """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
         asked = (model.name, model.module, model.command, model.requirements, model.train, model.features)
         target = (model.task, model.target, model.positive)
-        data = (dataset.name, dataset.path, dataset.format, dataset.time, dataset.key)
+        data = (dataset.name, dataset.path, dataset.format, dataset.time, dataset.key, dataset.columns)
         inputs = repr((asked, target, data, self.project.limits.min_group))
         paths = repr([file.path for file in observed.code.get(model.name, ())])
         key = hashlib.sha256(f"{inputs}{paths}{GENERATED}".encode("utf-8", "surrogatepass")).hexdigest()
