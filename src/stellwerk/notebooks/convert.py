@@ -6,7 +6,6 @@ import ast
 import keyword
 import re
 import sys
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -213,7 +212,11 @@ def docstring(title: str) -> str:
     safe = words.replace("\\", "\\\\")
     if '"""' in words or words.rstrip().endswith('"'):
         safe = safe.replace('"', '\\"')
-    wide = textwrap.wrap(safe, WIDTH - 6, break_long_words=False, break_on_hyphens=False) or [""]
-    if len(wide) == 1:
-        return f'"""{wide[0]}"""'
-    return '"""' + "\n".join(wide) + '\n"""'
+    lines = [""]
+    for word in safe.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and len(longer) > WIDTH - 6:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return f'"""{lines[0]}"""' if len(lines) == 1 else '"""' + "\n".join(lines) + '\n"""'

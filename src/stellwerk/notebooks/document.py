@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import posixpath
 import re
@@ -85,6 +84,8 @@ def first_heading(cells: tuple[Cell, ...]) -> str | None:
 
 def derived_id(source: str) -> str:
     """The id of a cell that has none: it follows from the source alone."""
+    import hashlib  # few notebooks lack ids
+
     return hashlib.sha256(source.encode()).hexdigest()[:8]
 
 

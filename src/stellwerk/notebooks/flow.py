@@ -10,14 +10,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from stellwerk.notebooks.magics import PlainCell, plain
-from stellwerk.notebooks.scopes import Names, names_of
+from stellwerk.notebooks.scopes import names_of
+from stellwerk.notebooks.uses import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from stellwerk.notebooks.document import Cell, Notebook
-    from stellwerk.notebooks.scopes import Binding, Use
+    from stellwerk.notebooks.uses import Binding, Use
 
 ALWAYS = frozenset(dir(builtins)) | frozenset(
     [

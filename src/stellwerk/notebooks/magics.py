@@ -13,72 +13,20 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stellwerk.notebooks.installs import UnreadableInstallError, requirements_of
+from stellwerk.notebooks.magic_names import (
+    CELL_DROPPED,
+    CELL_UNWRAPPED,
+    DROPPED,
+    HINTS,
+    INSTALLERS,
+    OTHERWISE,
+    UNWRAPPED,
+)
 from stellwerk.notebooks.problem import Fault
 
 if TYPE_CHECKING:
     from stellwerk.notebooks.document import Cell
 
-UNWRAPPED = frozenset({"time", "timeit", "prun", "memit"})
-CELL_UNWRAPPED = frozenset({"time", "capture", "prun", "memit"})
-DROPPED = frozenset(  # they change what is shown, not what is computed
-    [
-        "matplotlib",
-        "config",
-        "load_ext",
-        "reload_ext",
-        "unload_ext",
-        "autoreload",
-        "aimport",
-        "precision",
-        "pprint",
-        "pdb",
-        "xmode",
-        "colors",
-        "color_eyre",
-        "who",
-        "whos",
-        "who_ls",
-        "psearch",
-        "pinfo",
-        "pinfo2",
-        "pdoc",
-        "pdef",
-        "psource",
-        "pfile",
-        "page",
-        "lsmagic",
-        "magic",
-        "quickref",
-        "history",
-        "hist",
-        "notebook",
-        "logstart",
-        "logstop",
-        "logstate",
-        "logon",
-        "logoff",
-        "tb",
-        "debug",
-        "doctest_mode",
-        "automagic",
-        "autosave",
-        "autocall",
-        "ls",
-        "pwd",
-        "watermark",
-        "gui",
-        "alias_magic",
-        "ppdb",
-        "plotly",
-        "lprun",
-        "mprun",
-        "reset_selective",
-        "xdel",
-    ]
-)
-CELL_DROPPED = frozenset(["html", "HTML", "javascript", "js", "latex", "markdown", "svg", "SVG", "debug"])
-INSTALLERS = frozenset({"pip", "conda", "mamba", "micromamba", "uv"})
 _SIGNS = re.compile(
     r"""\#[^\n]*|[rRbBuUfF]{0,3}("{3}|'{3}|"|')|[][(){}]|\\\n""",
 )
@@ -93,20 +41,6 @@ _ASSIGNED = re.compile(r"[^=!%'\"#\n]*[^=!<>%'\"#\n]=\s*(?P<sign>[%!])\s*(?P<res
 _HELP = re.compile(r"(?:\?{1,2}\s*%{0,2}[\w.*]+|%{0,2}[\w.*]+(?:\[[^\]]*\])*\s*\?{1,2})\s*;?\s*\Z")
 _OPTION = re.compile(r"-{1,2}[a-zA-Z][\w-]*(?:\s*\d+)?(?:\s+|\Z)")
 _NAME = re.compile(r"[\w.]+")
-_HINTS = {
-    "run": "import what the other file defines, or put it into an `export` cell",
-    "load": "run the magic once, so that the code itself stands in the cell",
-    "store": "compute the value in an exported cell, or read it in `prepare`",
-    "sql": "declare the result as a dataset (`source: {command: ...}`); the framework loads the rows",
-    "bash": "do this outside of the notebook, or in Python",
-    "cd": "use paths that do not depend on the current folder",
-    "env": "declare it where the model runs; code reads `os.environ`",
-    "timeit": "use `%%time`: what a cell under `%%timeit` defines never reaches the notebook",
-    "pylab": "import numpy and matplotlib by name",
-}
-_HINTS |= {"sh": _HINTS["bash"], "script": _HINTS["bash"], "system": _HINTS["bash"], "sx": _HINTS["bash"]}
-_HINTS |= {"set_env": _HINTS["env"], "loadpy": _HINTS["load"], "writefile": _HINTS["run"]}
-_OTHERWISE = "write it in Python, or move it to a cell without a tag: that stays in the notebook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +202,8 @@ class _Reading:
 
     def _install(self, index: int, command: str) -> bool:
         """Take what the command installs; whether it is an installer's."""
+        from stellwerk.notebooks.installs import UnreadableInstallError, requirements_of
+
         try:
             found = requirements_of(command)
         except UnreadableInstallError as error:
@@ -289,7 +225,7 @@ class _Reading:
                 cell=self.cell.number,
                 line=index + 1,
                 message=f"`{shown}` is not Python, so it cannot ship",
-                hint=_HINTS.get(name, _OTHERWISE),
+                hint=HINTS.get(name, OTHERWISE),
             )
         )
 

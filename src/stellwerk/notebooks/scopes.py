@@ -7,8 +7,9 @@ or lambda reads is read `later`: when it is called. Annotations are read like co
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from stellwerk.notebooks.uses import Binding, Change, Names, Use
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 CHANGING = frozenset(  # methods that change their object, where the result is not looked at
@@ -34,57 +35,6 @@ CHANGING = frozenset(  # methods that change their object, where the result is n
         "popleft",
     ]
 )
-
-
-class Use(NamedTuple):
-    """A name that is read. `inside` is the function or class of the top level that reads it, or ''."""
-
-    name: str
-    line: int
-    column: int
-    later: bool
-    inside: str
-
-
-class Binding(NamedTuple):
-    """A name that is bound at the top level. `kind`: import, function, class, value, or global (by a function).
-
-    `origin` says what an import names: `pandas`, `numpy:array`.
-    """
-
-    name: str
-    line: int
-    column: int
-    kind: str
-    origin: str = ""
-
-
-class Change(NamedTuple):
-    """An object that is changed in place, by the name it is reached by; `how` shows it."""
-
-    name: str
-    line: int
-    column: int
-    how: str
-    later: bool
-    inside: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What one cell does with names of the top level.
-
-    `uses` are of names it does not bind itself (before it binds them, where that is at the top level); `reads` are all
-    names read at the top level or from there. `arguments` are changes of an argument by a function of the top level.
-    """
-
-    bindings: tuple[Binding, ...]
-    uses: tuple[Use, ...]
-    reads: frozenset[str]
-    changes: tuple[Change, ...]
-    arguments: tuple[Change, ...]
-    stars: tuple[tuple[str, int], ...]  # module, line
-    awaits: tuple[tuple[int, int], ...]
 
 
 _PLAIN = frozenset({"ctx", "op", "ops", "kind", "type_comment", "id", "attr", "arg", "level", "conversion", "is_async"})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from stellwerk.notebooks.flow import CellFlow, Study
     from stellwerk.notebooks.problem import Fault
-    from stellwerk.notebooks.scopes import Use
+    from stellwerk.notebooks.uses import Use
 
 
 def _hidden(judged: Judged) -> Iterator[Fault]:

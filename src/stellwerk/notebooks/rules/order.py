@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from stellwerk.notebooks.flow import CellFlow, Study
     from stellwerk.notebooks.problem import Fault
-    from stellwerk.notebooks.scopes import Binding, Change
+    from stellwerk.notebooks.uses import Binding, Change
 
 
 def _late(judged: Judged) -> Iterator[Fault]:
