@@ -109,7 +109,11 @@ source = package / "code" / contract["source"]
 spec = importlib.util.spec_from_file_location(source.stem, source)
 module = sys.modules[source.stem] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-model = joblib.load(package / "model.joblib")
+if contract["format"] == "skops":
+    import skops.io
+    model = skops.io.load(package / "model.skops", trusted=[])
+else:
+    model = joblib.load(package / "model.joblib")
 frame = pd.read_csv(rows)[[column["name"] for column in contract["columns"]]]
 if hasattr(module, "prepare"):
     frame = module.prepare(frame)

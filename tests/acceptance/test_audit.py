@@ -124,7 +124,7 @@ def test_the_bucket_holds_every_package_and_every_snapshot_byte_for_byte(story):
         files = stored_package(story, version["package"]["md5"])
         assert folder_digest(files) == version["package"]["sha256"]
         assert sum(map(len, files.values())) == version["package"]["size"]
-        assert {"package.json", "model.joblib"} < set(files)
+        assert {"package.json", f"model.{version['package']['format']}"} < set(files)
         import hashlib
 
         data = stored(story, version["data"]["md5"])

@@ -114,7 +114,8 @@ def _service(
         return (failed("service", error),)
     except StellwerkError as error:
         return (CheckResult(name="service", passed=False, detail=_short(error.message)),)
-    words = [f"answered {found.rows} rows as the package does", found.example]
+    how = "differently each time" if found.random else "as the package does"
+    words = [f"answered {found.rows} rows {how}", found.example]
     if found.unfit:
         words.append(f"left out {found.unfit} rows that the signature does not take")
     words.append(f"refused {found.hostile} hostile requests")

@@ -34,12 +34,16 @@ CLOSE = 1e-9
 
 @dataclass(slots=True)
 class Found:
-    """What the service did: problems in words, without values, and how much was asked."""
+    """What the service did: problems in words, without values, and how much was asked.
+
+    `random`: the same request got other answers the second time, so they cannot be compared with the package's own.
+    """
 
     problems: list[str] = field(default_factory=list)
     rows: int = 0
     unfit: int = 0
     hostile: int = 0
+    random: bool = False
     example: str = ""
 
 
@@ -68,8 +72,12 @@ def probe(service: Service, contract: Contract, rows: pd.DataFrame, answers: Seq
         found.problems.append(f"none of the {len(rows)} rows fits the signature")
     else:
         answer = ask(service, "POST", "/predict", {"rows": requests})
-        wanted_answers = [answers[position] for position in kept] if not found.unfit else None
-        found.problems += judged(answer, contract, count=len(requests), answers=wanted_answers)
+        own = [answers[position] for position in kept] if not found.unfit else None
+        problems = judged(answer, contract, count=len(requests), answers=own)
+        if problems and own is not None and not judged(answer, contract, count=len(requests), answers=None):
+            again = ask(service, "POST", "/predict", {"rows": requests})
+            found.random = again.status == OK and again.said != answer.said
+        found.problems += [] if found.random else problems
     found.example = _example(service, contract, found)
     base = requests[0] if requests else dict(signature.example[0]) if signature.example else {}
     for words, body in hostile(signature, base):
