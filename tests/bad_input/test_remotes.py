@@ -27,8 +27,8 @@ def test_no_dvc_at_all_points_to_init(repo, refused):
     repo.gen(SMALL)
     repo.git("add", "mlops.yaml", "models")
     repo.git("commit", "--quiet", "--message", "no dvc")
-    refused(repo.stellwerk("plan"), 0)
-    refused(repo.stellwerk("reconcile"), 1, "stellwerk init")
+    refused(repo.stellwerk("plan"), 0, "stellwerk init")
+    refused(repo.stellwerk("reconcile"), 3, "stellwerk init")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def test_a_bare_repository_is_refused(tmp_path, stellwerk, refused, verb):
 
 def test_an_unborn_branch_can_be_planned_and_not_reconciled(repo, refused):
     repo.gen({"mlops.yaml": "version: 1\ndatasets: {sales: {path: sales.csv}}\n", "sales.csv": "a\n1\n"})
-    refused(repo.stellwerk("plan"), 0, "take a snapshot")
+    refused(repo.stellwerk("plan"), 0, "stellwerk init")
     assert repo.stellwerk("validate").returncode == 0
     said = refused(repo.stellwerk("reconcile"), 1)
     assert "git commit" in said or "git add" in said

@@ -39,7 +39,7 @@ def two(project_from):
         project.workspace.snapshot("sales", because="the start", push=False)
         project.repo.git("switch", "--quiet", "--create", "change")
 
-    return project_from("two", make)
+    return project_from("ci-two", make)
 
 
 def touched(project, base="main"):

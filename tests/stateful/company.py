@@ -156,8 +156,8 @@ class Company:
                 world = replace(session.world, store=store, trainer=lambda _: trainer, target=lambda _: company.target)
                 return replace(session, world=world)
 
-            def plan_of(self, state, scope):
-                plan = super().plan_of(state, scope)
+            def plan_of(self, state, scope, parts=None):
+                plan = super().plan_of(state, scope, parts)
                 company.plans.append(plan)
                 return plan
 
