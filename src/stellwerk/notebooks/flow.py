@@ -50,7 +50,7 @@ class CellFlow:
     """One code cell: its plain text and what it does with names, found out when it is asked for."""
 
     cell: Cell
-    study: Study
+    postponed: bool  # annotations are not evaluated
 
     @cached_property
     def plain(self) -> PlainCell:
@@ -62,7 +62,7 @@ class CellFlow:
         if self.plain.tree is None:
             return NOTHING
         try:
-            return names_of(self.plain.tree, postponed=self.cell.exported and self.study.postponed)
+            return names_of(self.plain.tree, postponed=self.postponed)
         except RecursionError:
             return NOTHING
 
@@ -101,21 +101,13 @@ class Study:
 
     def __init__(self, notebook: Notebook) -> None:
         self.notebook = notebook
-        self.cells = tuple(CellFlow(cell=cell, study=self) for cell in notebook.cells if cell.kind == "code")
+        postponed = any(_postpones(cell) for cell in notebook.cells if cell.exported)
+        self.cells = tuple(
+            CellFlow(cell=cell, postponed=postponed and cell.exported) for cell in notebook.cells if cell.kind == "code"
+        )
         self.exported = tuple(flow for flow in self.cells if flow.cell.exported)
         self.tests = tuple(flow for flow in self.cells if flow.cell.tested)
         self.exploration = tuple(flow for flow in self.cells if not flow.cell.exported and not flow.cell.tested)
-
-    @cached_property
-    def postponed(self) -> bool:
-        """Whether the module does not evaluate annotations."""
-        return any(
-            isinstance(statement, ast.ImportFrom)
-            and statement.module == "__future__"
-            and any(alias.name == "annotations" for alias in statement.names)
-            for flow in self.exported
-            for statement in flow.statements
-        )
 
     @cached_property
     def shipped(self) -> Mapping[str, CellFlow]:
@@ -192,3 +184,16 @@ def unknown(flow: CellFlow, defined: AbstractSet[str]) -> Iterator[Use]:
 def _kind(flow: CellFlow, name: str) -> str:
     binding = flow.binding(name)
     return binding.kind if binding else ""
+
+
+def _postpones(cell: Cell) -> bool:
+    """Whether the cell has `from __future__ import annotations`."""
+    if "__future__" not in cell.source:
+        return False
+    tree = plain(cell).tree
+    return tree is not None and any(
+        isinstance(statement, ast.ImportFrom)
+        and statement.module == "__future__"
+        and any(alias.name == "annotations" for alias in statement.names)
+        for statement in tree.body
+    )

@@ -122,6 +122,8 @@ class _Reading:
 
     def read(self) -> None:
         index = self._cell_magic()
+        if index and parsed("\n".join(self.lines)) is not None:
+            return  # nothing but the magic of the cell
         while index < len(self.lines):
             line = self.lines[index]
             stripped = line.lstrip()
