@@ -90,6 +90,7 @@ class Company:
         desk = self.root(DESK)
         desk.mkdir(parents=True)
         self.git(DESK, "init", "--quiet", "--initial-branch=main")
+        self.write(DESK, ".dvc/config", "")
         self.write(DESK, "mlops.yaml", yaml.safe_dump(MLOPS, sort_keys=False))
         self.write(DESK, "data/.gitignore", "".join(f"/{name}.csv\n" for name in DATASETS))
         self.git(DESK, "add", "--all")
