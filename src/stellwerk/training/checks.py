@@ -117,7 +117,7 @@ def _service(
     how = "differently each time" if found.random else "as the package does"
     words = [f"answered {found.rows} rows {how}", found.example]
     if found.unfit:
-        words.append(f"left out {found.unfit} rows that the signature does not take")
+        words.append(f"left out {found.unfit} rows that the signature does not take ({', '.join(found.strange)})")
     words.append(f"refused {found.hostile} hostile requests")
     if service.lent:
         words.append("its packages are Stellwerk's own, the model's environment has none")

@@ -37,6 +37,7 @@ class Found:
     """What the service did: problems in words, without values, and how much was asked.
 
     `random`: the same request got other answers the second time, so they cannot be compared with the package's own.
+    `strange`: the columns in which `unfit` rows are not what the signature takes.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Found:
     unfit: int = 0
     hostile: int = 0
     random: bool = False
+    strange: tuple[str, ...] = ()
     example: str = ""
 
 
@@ -66,11 +68,9 @@ def probe(service: Service, contract: Contract, rows: pd.DataFrame, answers: Seq
         said = answer.said if isinstance(answer.said, dict) else {}
         if answer.status != OK or any(said.get(key) != value for key, value in wanted.items()):
             found.problems.append(f"GET {path} was answered with {answer.status}, or says something else")
-    requests, kept = fitting(rows, signature)
+    requests, kept, found.strange = fitting(rows, signature)
     found.rows, found.unfit = len(requests), len(rows) - len(requests)
-    if not requests:
-        found.problems.append(f"none of the {len(rows)} rows fits the signature")
-    else:
+    if requests:
         answer = ask(service, "POST", "/predict", {"rows": requests})
         own = [answers[position] for position in kept] if not found.unfit else None
         problems = judged(answer, contract, count=len(requests), answers=own)
@@ -112,21 +112,28 @@ def ask(service: Service, method: str, path: str, body: object = None) -> Answer
         return Answer(response.status, None)
 
 
-def fitting(rows: pd.DataFrame, signature: Signature) -> tuple[list[dict[str, Json]], list[int]]:
-    """The rows as a request has them, and their positions; without those that the signature does not take."""
+def fitting(rows: pd.DataFrame, signature: Signature) -> tuple[list[dict[str, Json]], list[int], tuple[str, ...]]:
+    """The rows as a request has them and their positions, but those the signature refuses; and in which columns."""
     columns = [column.to_json() for column in signature.columns]
     parts = {column.name: [plain(value, column.type) for value in rows[column.name]] for column in signature.columns}
     found, kept = [], []
+    strange: set[str] = set()
     for position in range(len(rows)):
         row = {name: part[position] for name, part in parts.items()}
-        try:
-            for column in columns:
-                value_of(row[str(column["name"])], column)
-        except ValueError:
-            continue
-        found.append(row)
-        kept.append(position)
-    return found, kept
+        refused = {str(column["name"]) for column in columns if not _taken(row[str(column["name"])], column)}
+        strange |= refused
+        if not refused:
+            found.append(row)
+            kept.append(position)
+    return found, kept, tuple(sorted(strange))
+
+
+def _taken(value: Json, column: Mapping[str, Json]) -> bool:
+    try:
+        value_of(value, column)
+    except ValueError:
+        return False
+    return True
 
 
 def plain(value: Any, kind: str) -> Json:
