@@ -9,7 +9,7 @@ from stellwerk.adapters.git.read import CommitTree
 from stellwerk.app.session import write_rendered
 from stellwerk.errors import StellwerkError, UsageError
 from stellwerk.model.actions import Render, WaitKind
-from stellwerk.model.declared import NOTEBOOK
+from stellwerk.model.declared import NOTEBOOK, Purpose
 from stellwerk.model.views import Rendered
 from stellwerk.planning.plan import Scope
 from stellwerk.planning.sources import importable, texts_of
@@ -17,8 +17,10 @@ from stellwerk.planning.sources import importable, texts_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from stellwerk.app.session import Session
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.declared import Model
+    from stellwerk.model.records import CheckResult
     from stellwerk.reconcile.world import State
 
 
@@ -54,6 +56,20 @@ def compare_notebook(workspace: Workspace, name: str, base: str) -> str:
         names = (f"a/{path}" if path in old else "/dev/null", f"b/{path}" if path in new else "/dev/null")
         lines += difflib.unified_diff(_unsealed(was), _unsealed(now), *names, lineterm="")
     return "\n".join(lines)
+
+
+def run_notebook(
+    session: Session, state: State, name: str, timeout: float | None
+) -> tuple[str, tuple[CheckResult, ...]]:
+    """Run the notebook on the data of the model's first development environment; its name and the results."""
+    from stellwerk.reconcile.check import notebook_checks
+
+    model = _with_notebook(state, name)
+    for environment in state.gates.route.of(model):
+        if environment.purpose is Purpose.DEVELOPMENT:
+            return environment.name, notebook_checks(session.world, state, model, environment, timeout)
+    message = f"no environment of {name} has the purpose development, so nobody says which data its notebook may see"
+    raise UsageError(message, hint="write environments/dev.yaml with `purpose: development`")
 
 
 def _texts(model: Model, contents: Mapping[str, bytes], local: tuple[str, ...]) -> dict[str, str]:

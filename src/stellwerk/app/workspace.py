@@ -290,6 +290,14 @@ class Workspace:
         self.loader.refuse_mistakes(loaded)
         return try_out(self.session(loaded, push=False, commits=False), loaded.state, model, environment, on_line)
 
+    def run_notebook(self, model: str, *, timeout: float | None) -> tuple[str, tuple[CheckResult, ...]]:
+        """The development environment whose data were used, and what running the model's notebook shows."""
+        from stellwerk.app.notebooks import run_notebook
+
+        loaded = self._observe()
+        self.loader.refuse_mistakes(loaded)
+        return run_notebook(self.session(loaded, push=False, commits=False), loaded.state, model, timeout)
+
     def package(self, version: str, out: Path) -> Packaged:
         """Write a version, named `model@number`, as a folder that can be deployed."""
         from stellwerk.app.package import package_version

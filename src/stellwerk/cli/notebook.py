@@ -9,7 +9,7 @@ import click
 from stellwerk.cli.options import examples
 
 # In the order in which a person needs them.
-SUBCOMMANDS = ("convert", "diff", "clean")
+SUBCOMMANDS = ("convert", "diff", "test", "clean")
 
 
 class Subcommands(click.Group):

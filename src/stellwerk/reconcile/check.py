@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from stellwerk.declarations.records import dump
 from stellwerk.errors import StellwerkError
-from stellwerk.model.declared import CommandCheck, Dataset, Environment, Model
+from stellwerk.model.declared import NOTEBOOK, CommandCheck, Dataset, Environment, Model, module_name
 from stellwerk.model.records import CheckResult, Incident, Verdict, VersionRecord
 from stellwerk.model.views import Done
 from stellwerk.planning.gates import check_words
 from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
+from stellwerk.planning.sources import importable
 from stellwerk.reconcile.discretion import discreet, quotes, sensitive
 from stellwerk.reconcile.messages import check_lines, message
 from stellwerk.reconcile.presence import fetch
 from stellwerk.reconcile.standing import brought_up
 from stellwerk.reconcile.world import PACKAGES, State, World, data_remote, dataset_for
 from stellwerk.training.checks import Serving
+from stellwerk.training.contract import decode_params
 from stellwerk.training.develop import check_source
 from stellwerk.training.evaluate import (
     CHAMPION,
@@ -31,6 +33,8 @@ from stellwerk.training.evaluate import (
     evaluate,
     function_check,
 )
+from stellwerk.training.masked import surroundings
+from stellwerk.training.notebook_proof import NotebookSource, prove_notebook
 from stellwerk.training.serving import Served
 
 if TYPE_CHECKING:
@@ -195,8 +199,42 @@ def source_checks(
                 folder=f"models/{model.name}",
                 masked=world.masked,
                 environ=world.environ,
+                notebook=notebook_source(state, model),
             )
         )
+
+
+def notebook_checks(
+    world: World, state: State, model: Model, environment: Environment, timeout: float | None
+) -> tuple[CheckResult, ...]:
+    """Run the model's notebook on data the environment may see. StellwerkError where there are none."""
+    notebook, dataset = notebook_source(state, model), dataset_for(state, model, environment)
+    if notebook is None:
+        raise ValueError(model.name)
+    if dataset is None:
+        message = (
+            f"{environment.name} may not see the data of {model.name}, and they have no `stand_in` that it may see"
+        )
+        raise StellwerkError(message, hint="stellwerk stand-in makes up rows; declare them as `stand_in`")
+    stage = decode_params(stage_params(state, model), where=model.name)
+    with tempfile.TemporaryDirectory(prefix="stellwerk-source-") as room:
+        rows = _rows(world, state, dataset, Path(room))
+        if rows is None:
+            message = f"there is no snapshot of {dataset.name} to run the notebook on"
+            raise StellwerkError(message, hint=f"stellwerk snapshot {dataset.name}")
+        hidden = (*world.masked, rows)
+        limit = stage.timeout if timeout is None else timeout
+        around = surroundings(world.root, masked=hidden, environ=world.environ, timeout=limit)
+        return prove_notebook(notebook, stage, rows_file=rows, root=world.root, around=around)
+
+
+def notebook_source(state: State, model: Model) -> NotebookSource | None:
+    """The model's notebook, where its source is one."""
+    if model.source is None or not model.source.endswith(NOTEBOOK):
+        return None
+    tests = f"models/{model.name}/tests/test_{module_name(model.source)}.py"
+    local = frozenset(importable(state.tree.blobs()))
+    return NotebookSource(path=model.source, tests=tests, tolerance=model.tolerance, local=local)
 
 
 def stage_params(state: State, model: Model) -> Mapping[str, Any]:

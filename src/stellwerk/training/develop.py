@@ -18,6 +18,7 @@ from stellwerk.training.contract import StageParams, decode_params
 from stellwerk.training.jobs import Finished, Surroundings, environment_python, job_folder, run_in_job
 from stellwerk.training.masked import surroundings
 from stellwerk.training.measuring import point_measurements
+from stellwerk.training.notebook_proof import prove_notebook
 from stellwerk.training.package import copy_code, package_digest
 from stellwerk.training.predictions import predict_package
 from stellwerk.training.snapshot import Snapshot, read_snapshot
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stellwerk.model.records import Measurement
+    from stellwerk.training.notebook_proof import NotebookSource
 
 UNIT_TESTS = "unit tests"
 SMOKE = "smoke training"
@@ -44,12 +46,14 @@ def check_source(
     folder: str | None = None,
     masked: tuple[Path, ...] = (),
     environ: Mapping[str, str] | None = None,
+    notebook: NotebookSource | None = None,
 ) -> tuple[CheckResult, ...]:
     """Run the model's tests, and train on at most 500 rows of a stand-in, each where there is one.
 
     `params` are those of the stage. `rows_file` ends in its format. `folder` is the model's (`models/<model>`); without
     it the folder of its source, unless that is the top of the repository. Both checks run in the model's environment
     and in a job folder, at most as long as a training may take; neither changes the repository at `root`.
+    A `notebook` is run too, its tests as well, and its predictions are compared with those of the source.
     """
     stage = decode_params(params, where=folder or "")
     folder = folder or str(PurePosixPath(stage.code.source or ".").parent)
@@ -58,10 +62,16 @@ def check_source(
     around = surroundings(root, masked=hidden, environ=environ, timeout=stage.timeout)
     results = []
     tests = find_tests(root, folder) if folder != "." else ()
+    if notebook is not None:
+        tests = tuple(path for path in tests if path != notebook.tests)
+        if not any(re.fullmatch(r"test_.*\.py|.*_test\.py", PurePosixPath(path).name) for path in tests):
+            tests = ()
     if tests:
         results.append(_unit_tests(stage, tests, root=root, folder=folder, around=around))
     if rows_file is not None:
         results += _smoke(stage, rows_file, root=root, around=around)
+    if notebook is not None:
+        results += prove_notebook(notebook, stage, rows_file=rows_file, root=root, around=around)
     return tuple(results)
 
 
