@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from array import array
 from pathlib import Path, PurePosixPath
@@ -178,8 +179,12 @@ def _apart(one: Written, other: Written) -> float | None:
         left, right = _numbers(column), _numbers(second[name])
         if left is None or right is None or len(left) != len(right):
             return None
-        most = max([most, *(abs(a - b) for a, b in zip(left, right, strict=True))])
-    return most if most == most else None  # noqa: PLR0124 - not a number
+        for a, b in zip(left, right, strict=True):
+            if math.isnan(a) != math.isnan(b):
+                return None
+            if a != b and not math.isnan(a):
+                most = max(most, abs(a - b))
+    return most
 
 
 def _tests(notebook: NotebookSource, stage: StageParams, *, root: Path, around: Surroundings) -> CheckResult | None:

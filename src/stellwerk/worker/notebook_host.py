@@ -35,9 +35,10 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
 
-    asked = subprocess.run([order["python"], "-c", "import ipykernel"], check=False, capture_output=True)
-    if asked.returncode != 0:
-        return failed("", kind="no-ipykernel")
+    if order["python"] != sys.executable:
+        ask = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ipykernel') is None)"
+        if subprocess.run([order["python"], "-c", ask], check=False, capture_output=True).returncode != 0:
+            return failed("", kind="no-ipykernel")
     kernels = Path(order["home"]) / "kernels"
     (kernels / "stellwerk").mkdir(parents=True)
     argv = [order["python"], "-m", "ipykernel_launcher", "-f", "{connection_file}"]
