@@ -7,6 +7,10 @@ import pytest
 from stellwerk.worker.model_file import load, save
 
 
+def with_skops() -> None:
+    pytest.importorskip("skops", reason="the extra `skops` is not installed: pip install 'stellwerk[skops]'")
+
+
 class Wrapped:
     """A type of somebody's own."""
 
@@ -29,6 +33,7 @@ def fitted():
 
 
 def test_a_model_of_trusted_types_is_a_skops_file_with_the_same_bytes_each_time(fitted, tmp_path) -> None:
+    with_skops()
     fit, rows = fitted
     contents = []
     kept = []  # so that no object of the second model lies where one of the first did
@@ -42,6 +47,7 @@ def test_a_model_of_trusted_types_is_a_skops_file_with_the_same_bytes_each_time(
 
 
 def test_a_type_of_ones_own_is_saved_with_joblib_and_the_reason_names_it(fitted, tmp_path) -> None:
+    with_skops()
     fit, _ = fitted
     kind, why = save(Wrapped(fit()), tmp_path)
     assert (kind, why.startswith("skops does not trust"), "Wrapped" in why) == ("joblib", True, True)
@@ -57,6 +63,7 @@ def test_what_skops_cannot_write_is_saved_with_joblib(fitted, tmp_path) -> None:
 
 
 def test_a_skops_file_with_a_foreign_type_is_not_loaded(fitted, tmp_path) -> None:
+    with_skops()
     import skops.io
 
     assert fitted

@@ -29,4 +29,4 @@ class Subcommands(click.Group):
 
 @click.group(cls=Subcommands, epilog=examples("stellwerk notebook clean models/demand/demand.ipynb"))
 def command() -> None:
-    """Work on notebooks: make source of them, compare, test, strip what running them wrote."""
+    """Work on notebooks: convert, compare, test and clean them."""
