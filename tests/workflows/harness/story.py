@@ -29,7 +29,7 @@ def attempt(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def git(folder: Path, *words: str) -> str:
     """The output of git, which must not fail."""
     done = attempt(folder, *words)
-    assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr}"
+    assert done.returncode == 0, f"git {' '.join(words)} ended with {done.returncode}: {done.stderr}{done.stdout}"
     return done.stdout.strip()
 
 
