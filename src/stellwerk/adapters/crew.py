@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 GRACE = 20.0  # seconds in which an interrupted job cleans up behind itself
+AGAIN = 5.0  # seconds after which a job that goes on is interrupted again
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -91,11 +92,13 @@ class Asker:
             self._send(kind, value)
 
     def interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        """The job's signal handler: interrupts once, since it may be cleaning up already."""
-        if not self._interrupted:
-            self._interrupted = True
-            if not self._held:
-                raise KeyboardInterrupt
+        """The job's signal handler. Nothing is raised while an interruption is being cleaned up behind.
+
+        It may come again, since an exception that meets a callback of the interpreter's is swallowed.
+        """
+        self._interrupted = True
+        if not self._held and not _cleaning_up():
+            raise KeyboardInterrupt
 
     @contextlib.contextmanager
     def _uninterrupted(self, *, to_the_end: bool = False) -> Iterator[None]:
@@ -108,6 +111,14 @@ class Asker:
     def _send(self, kind: str, value: object) -> None:
         with self._lock:
             self._connection.send((kind, value))
+
+
+def _cleaning_up() -> bool:
+    """Whether the code that a signal met is dealing with an interruption already."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +137,7 @@ class Crew:
         self._before: dict[int, Any] = {}
         self._alive = (-1, -1)
         self._told = False
+        self._told_at = 0.0
 
     def __enter__(self) -> Self:
         self._alive = os.pipe()  # at its end once this process has gone: only it holds the writing side
@@ -189,6 +201,8 @@ class Crew:
 
     def wait(self, seconds: float) -> list[Said]:
         """What the jobs say, as soon as one says something, or nothing after that many seconds."""
+        if self._told and time.monotonic() - self._told_at > AGAIN:
+            self._tell()
         connections = {member.connection: member for member in self._members.values()}
         return [self._hear(connections[ready]) for ready in wait(list(connections), seconds)]  # type: ignore[index]
 
@@ -201,12 +215,16 @@ class Crew:
         self._reply(job, (True, error))
 
     def interrupt(self) -> None:
-        """Interrupt every job, once; each still gets answers, and says how it ended."""
+        """Interrupt every job; each still gets answers, and says how it ended. Who goes on is told again."""
         if not self._told:
             self._told = True
-            for member in self._members.values():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(member.pid, signal.SIGINT)
+            self._tell()
+
+    def _tell(self) -> None:
+        self._told_at = time.monotonic()
+        for member in self._members.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member.pid, signal.SIGINT)
 
     def _reply(self, job: str, message: tuple[bool, object]) -> None:
         with contextlib.suppress(OSError):  # it has ended: `wait` will say so
