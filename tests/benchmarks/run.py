@@ -41,7 +41,7 @@ MEMORY_LIMIT = 1 << 30
 OTHERS = {"terraform plan": 10.0, "dvc status": 20.0}  # times as fast as
 SCHEMA_LIMIT = 5.0  # times as fast as check-jsonschema
 START_REPEATS = 15
-GROUPS = ("start", "plan", "validate", "large", "races", "trainings", "notebooks")
+GROUPS = ("start", "plan", "validate", "large", "races", "trainings", "notebooks", "rendering")
 
 EMPTY_CLICK = """\
 #!{python}
@@ -379,7 +379,9 @@ def main() -> int:
             show(taken, verdicts)
         if "large" in asked.only:
             verdicts += measure_large(folder, min(asked.models, LARGE // 10), 3)
-    verdicts += other_benchmarks([group for group in ("races", "trainings", "notebooks") if group in asked.only])
+    verdicts += other_benchmarks(
+        [group for group in ("races", "trainings", "notebooks", "rendering") if group in asked.only]
+    )
     return int(not all(verdict.passed for verdict in verdicts))
 
 
