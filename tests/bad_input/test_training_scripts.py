@@ -70,13 +70,14 @@ def test_code_that_fails_is_recorded_once_and_not_repeated(small, refused, body,
 
 @pytest.mark.own_templates
 def test_code_that_hangs_is_ended_with_all_it_started(small, refused):
-    body = "import subprocess\nsubprocess.Popen(['sleep', '8642'])\ntime.sleep(8642)"
+    marker = f"8642.{os.getpid()}"
+    body = f"import subprocess\nsubprocess.Popen(['sleep', '{marker}'])\ntime.sleep(8642)"
     text = small.repo.read("mlops.yaml").replace("train: {data: sales}", "train: {data: sales, timeout: 2s}")
     small.repo.gen({"models/demand/demand.py": script(body), "mlops.yaml": text}, commit="hangs")
     started = time.monotonic()
     refused(small.repo.stellwerk("reconcile"), 1, "2 s")
     assert time.monotonic() - started < 60
-    assert alive("8642") == []
+    assert alive(marker) == []
     assert small.waits() == ["training"]
     assert worktrees(small) == 1
 
@@ -87,10 +88,11 @@ def worktrees(project):
 
 @pytest.mark.own_templates
 def test_code_that_forks_leaves_nobody_behind(small, refused):
-    body = "import subprocess\nsubprocess.Popen(['setsid', 'sleep', '7531'])\nreturn {'bias': bias}"
+    marker = f"7531.{os.getpid()}"
+    body = f"import subprocess\nsubprocess.Popen(['setsid', 'sleep', '{marker}'])\nreturn {{'bias': bias}}"
     small.repo.gen({"models/demand/demand.py": script(body)}, commit="forks")
     refused(small.repo.stellwerk("reconcile"), 0)
-    assert alive("7531") == []
+    assert alive(marker) == []
     assert small.trainings() == ["train: demand v1"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,8 +26,9 @@ MLOPS = """
       made-up: {path: data/made-up.csv}
     models: {demand: {source: models/demand/demand.ipynb, target: sold, train: {data: sales}}}
 """
-ENDLESS = """import subprocess, time
-subprocess.Popen(["sleep", "98765.4321"], start_new_session=True)
+SLEEP = f"98765.{os.getpid()}"  # its own in each test process: what others leave for a moment is not ours
+ENDLESS = f"""import subprocess, time
+subprocess.Popen(["sleep", "{SLEEP}"], start_new_session=True)
 while True: time.sleep(1)"""
 DEV = "purpose: development\n"
 ROWS = "season,sold\n" + "".join(f"{season},{n}\n" for n in range(30) for season in ("summer", "winter"))
@@ -141,7 +143,7 @@ def test_a_cell_that_does_not_end_well_is_named_and_nothing_is_left(project, lin
     assert not passed
     assert said in detail
     assert "equivalence" not in checks
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"98765.4321" in content(path)]
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if SLEEP.encode() in content(path)]
 
 
 def judged(monkeypatch, modules, *, tolerance):
