@@ -1,11 +1,6 @@
-"""How many pairs of each style are sold on a day.
-
-A linear model of log(1 + pairs): one level per style and season, one per day of the week, the effect of a promotion and
-the growth over time, shrunk a little towards zero (ridge regression). Small on purpose: what surrounds a model is the
-point of this project.
-
-Stellwerk calls `prepare`, `train` and `predict`; it loads the data, splits them and measures the result itself.
-"""
+# Rendered by stellwerk from models/shoe-demand/demand.ipynb. Do not edit: change models/shoe-demand/demand.ipynb and run `stellwerk render`.
+# stellwerk: sha256=7e04a8d309daffdf057c87eaaf92b4f7880d4e8f927ab97623af4453d2d742ce
+"""How many pairs of each style are sold on a day"""
 
 from __future__ import annotations
 
@@ -14,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+# cell setup
 SEASONS = ("spring", "summer", "autumn", "winter")
 
 
+# cell prepare
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what follows from the day: `weekday` (0 is Monday) and `years` since 2024 began."""
     day = pd.to_datetime(frame["day"])
@@ -24,7 +21,26 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(weekday=day.dt.day_of_week, years=years)
 
 
-def train(frame: pd.DataFrame, *, penalty: float = 1.0, seasonal: bool = True) -> dict[str, Any]:
+# cell settings
+penalty = 1.0
+seasonal = True
+
+
+# cell design
+def design(model: dict[str, Any], frame: pd.DataFrame) -> np.ndarray:
+    """The rows as numbers, one column per effect. A style that was not seen in training gets the overall level."""
+    columns = [np.ones(len(frame)), frame["years"], frame["promotion"]]
+    columns += [frame["weekday"] == day for day in range(7)]
+    for style in model["styles"]:
+        of_style = frame["style"] == style
+        columns.append(of_style)
+        if model["seasonal"]:
+            columns += [of_style & (frame["season"] == season) for season in SEASONS]
+    return np.column_stack([np.asarray(column, dtype=float) for column in columns])
+
+
+# cell train
+def train(frame: pd.DataFrame, *, penalty: float = penalty, seasonal: bool = seasonal) -> dict[str, Any]:
     """Fit the model to prepared rows with their `sold`. `penalty` shrinks; without `seasonal` every season is alike."""
     model: dict[str, Any] = {"styles": sorted(frame["style"].unique()), "seasonal": seasonal}
     x = design(model, frame)
@@ -37,18 +53,7 @@ def train(frame: pd.DataFrame, *, penalty: float = 1.0, seasonal: bool = True) -
     return model
 
 
+# cell predict
 def predict(model: dict[str, Any], frame: pd.DataFrame) -> np.ndarray:
     """Pairs expected for each prepared row."""
     return np.expm1(design(model, frame) @ model["weights"] + model["spread"] / 2).clip(min=0.0)
-
-
-def design(model: dict[str, Any], frame: pd.DataFrame) -> np.ndarray:
-    """The rows as numbers, one column per effect. A style that was not seen in training gets the overall level."""
-    columns = [np.ones(len(frame)), frame["years"], frame["promotion"]]
-    columns += [frame["weekday"] == day for day in range(7)]
-    for style in model["styles"]:
-        of_style = frame["style"] == style
-        columns.append(of_style)
-        if model["seasonal"]:
-            columns += [of_style & (frame["season"] == season) for season in SEASONS]
-    return np.column_stack([np.asarray(column, dtype=float) for column in columns])

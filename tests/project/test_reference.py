@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 import tomllib
 
 import pytest
@@ -14,6 +12,9 @@ from jsonschema import Draft202012Validator
 
 from stellwerk.demo.reference import FILES, OWN, copy_reference, generate_data
 from stellwerk.errors import StellwerkError
+from stellwerk.notebooks.convert import convert
+from stellwerk.notebooks.document import read_notebook
+from stellwerk.render.seal import sealed
 
 
 def rows(path):
@@ -89,14 +90,17 @@ def test_no_row_of_the_stand_in_repeats_the_truth(tmp_path):
     assert not truth & made_up
 
 
-def test_the_model_s_own_tests_pass_without_pytest(tmp_path):
-    copy_reference(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-m", "unittest", "discover", "--start-directory", "models/shoe-demand/tests"],
-        cwd=tmp_path,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Ran 4 tests" in done.stderr
+def test_the_module_in_the_repository_is_what_its_notebook_becomes(checkout):
+    path = "models/shoe-demand/demand.ipynb"
+    made = convert(read_notebook(path, (checkout / path).read_bytes()), model="shoe-demand", local=frozenset())
+    assert made.problems == ()
+    assert (checkout / "models/shoe-demand/demand.py").read_text() == sealed(made.module, path)
+    assert (checkout / "models/shoe-demand/tests/test_demand.py").read_text() == sealed(made.tests, path)
+    assert made.tests.count("def test_") == 4
+
+
+def test_the_notebook_is_saved_as_jupyter_saves_it_and_without_outputs(checkout):
+    content = (checkout / "models/shoe-demand/demand.ipynb").read_bytes()
+    notebook = json.loads(content)
+    assert (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode() == content
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook["cells"])

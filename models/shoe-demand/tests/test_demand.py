@@ -1,18 +1,18 @@
-"""Run with `python -m unittest discover models/shoe-demand/tests`; needs what the model needs, nothing else."""
-
-from __future__ import annotations
+# Rendered by stellwerk from models/shoe-demand/demand.ipynb. Do not edit: change models/shoe-demand/demand.ipynb and run `stellwerk render`.
+# stellwerk: sha256=7fb170df5b9318ac9925331c17032868bfb94d6ba23a2095a4a883b4cc175cfa
+"""Tests of demand.ipynb"""
 
 import sys
-import unittest
 from pathlib import Path
 
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import demand
+from demand import predict, prepare, train
 
 
+# cell test-days
 def days(count: int, *, sandal: int = 30, boot: int = 10) -> pd.DataFrame:
     """Rows of two styles that sell the same number every day of a summer."""
     rows = [
@@ -20,33 +20,31 @@ def days(count: int, *, sandal: int = 30, boot: int = 10) -> pd.DataFrame:
         for day in pd.date_range("2025-06-01", periods=count)
         for style, sold in (("sandal", sandal), ("boot", boot))
     ]
-    return demand.prepare(pd.DataFrame(rows))
+    return prepare(pd.DataFrame(rows))
 
 
-class Demand(unittest.TestCase):
-    def test_what_never_changes_is_predicted_as_it_is(self):
-        frame = days(28)
-        expected = demand.predict(demand.train(frame, penalty=1e-6), frame)
-        self.assertLess(abs(expected - frame["sold"]).max(), 0.1)
-
-    def test_a_style_that_was_never_seen_gets_a_level_between_the_known_ones(self):
-        model = demand.train(days(28))
-        unknown = days(7).assign(style="clog")
-        expected = demand.predict(model, unknown)
-        self.assertTrue((expected > 10).all())
-        self.assertTrue((expected < 30).all())
-
-    def test_no_prediction_is_negative(self):
-        frame = days(28, sandal=0, boot=0)
-        self.assertGreaterEqual(demand.predict(demand.train(frame), frame).min(), 0)
-
-    def test_the_order_of_the_rows_does_not_matter(self):
-        frame = days(28)
-        shuffled = frame.sample(frac=1, random_state=1)
-        one = demand.predict(demand.train(frame), frame)
-        two = demand.predict(demand.train(shuffled), frame)
-        self.assertLess(abs(one - two).max(), 1e-9)
+def test_what_never_changes_is_predicted_as_it_is() -> None:
+    frame = days(28)
+    expected = predict(train(frame, penalty=1e-6), frame)
+    assert abs(expected - frame["sold"]).max() < 0.1
 
 
-if __name__ == "__main__":
-    unittest.main()
+# cell test-unseen
+def test_a_style_that_was_never_seen_gets_a_level_between_the_known_ones() -> None:
+    expected = predict(train(days(28)), days(7).assign(style="clog"))
+    assert (expected > 10).all()
+    assert (expected < 30).all()
+
+
+# cell test-negative
+def test_no_prediction_is_negative() -> None:
+    frame = days(28, sandal=0, boot=0)
+    assert predict(train(frame), frame).min() >= 0
+
+
+# cell test-order
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    frame = days(28)
+    shuffled = frame.sample(frac=1, random_state=1)
+    apart = predict(train(frame), frame) - predict(train(shuffled), frame)
+    assert abs(apart).max() < 1e-9

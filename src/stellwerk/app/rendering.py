@@ -37,6 +37,7 @@ def render_files(workspace: Workspace, *, check: bool, force: tuple[str, ...], d
     known = {path for path, file in lying.items() if file.state != "foreign"}
     known |= set(state.observed.forge_files) if state.project.workflows else set()
     known |= {f"models/{model.name}/{name}" for model in state.project.models if model.train for name in GENERATED}
+    known |= {path for paths in state.observed.modules.values() for path in paths}
     forced = tuple(_known(name, known, directory, workspace.root) for name in force)
     plan = workspace.plan_of(state, Scope(force=forced))
     renders = _renders(plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from stellwerk.errors import StellwerkError
 Say = Callable[[str], None]
 Run = Callable[[Path, list[str]], int]
 SEASONS = 8
+NOTEBOOK = "models/shoe-demand/demand.ipynb"
+JUPYTER = ("nbclient", "nbformat", "ipykernel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,20 @@ class Teller:
         self.say(f"\n$ git diff\n- {old.strip()}\n+ {new.strip()}\n$ git commit -am '{message}'")
         self.git("commit", "-qam", message)
 
+    def cell(self, name: str, *, tags: list[str] | None = None, add: str | None = None) -> None:
+        """In the notebook give the cell `name` other tags, or add one of exploration, with that code, behind it."""
+        file = self.project / NOTEBOOK
+        notebook = json.loads(file.read_text(encoding="utf-8"))
+        number = next(at for at, cell in enumerate(notebook["cells"], start=1) if cell["id"] == name)
+        if tags is not None:
+            notebook["cells"][number - 1]["metadata"] = {"tags": tags} if tags else {}
+            self.say(f"\n(in Jupyter: the tags of cell {number} of {NOTEBOOK} become {tags})")
+        if add is not None:
+            code = {"cell_type": "code", "id": f"{name}-2", "metadata": {}, "source": [add]}
+            notebook["cells"].insert(number, {**code, "execution_count": None, "outputs": []})
+            self.say(f"\n(in Jupyter: a new cell {number + 1} of {NOTEBOOK}, without a tag: {add})")
+        file.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
 
 def demo(directory: Path, *, environ: Mapping[str, str], say: Say, run: Run) -> None:
     """Live through a project's first releases in a fresh folder. StellwerkError where it is not empty."""
@@ -76,6 +94,7 @@ def demo(directory: Path, *, environ: Mapping[str, str], say: Say, run: Run) -> 
     say("A shoe shop forecasts its demand. Everything below is real: git, DVC, trainings, checks, deployments.")
     _set_up(teller, directory.resolve())
     _first_release(teller)
+    _notebook(teller)
     _tightened(teller)
     _worse(teller)
     _new_season(teller)
@@ -92,7 +111,7 @@ Try: change a threshold in {directory}/shop/mlops.yaml, then `stellwerk -C {dire
 
 
 def _set_up(teller: Teller, directory: Path) -> None:
-    teller.chapter(1, "A project: declarations, a small script, data")
+    teller.chapter(1, "A project: declarations, a notebook, data")
     copy_reference(teller.project)
     generate_data(teller.project, seasons=SEASONS)
     teller.git("init", "-q", "--bare", "-b", "main", str(directory / "shop.git"), cwd=directory)
@@ -113,8 +132,32 @@ def _first_release(teller: Teller) -> None:
     teller.stellwerk("status")
 
 
+def _notebook(teller: Teller) -> None:
+    teller.chapter(3, "What runs is the notebook: converted, checked, proven")
+    teller.say("""
+Cells with a tag became models/shoe-demand/demand.py and its tests; that module was trained. The proof that it is what
+was evaluated: the notebook runs from a fresh kernel on stand-in rows, and the module predicts the same, bit by bit.""")
+    lacking = [name for name in JUPYTER if importlib.util.find_spec(name) is None]
+    if lacking:
+        teller.say(f"""
+Not shown here: running a notebook needs {" and ".join(lacking)}. Where they are installed
+(pip install 'stellwerk[notebook]'), see it with
+  stellwerk -C {teller.project} notebook test shoe-demand""")
+    else:
+        teller.stellwerk("notebook", "test", "shoe-demand")
+    teller.say("\nA cell that the module needs and that would not ship is found before anything runs:")
+    teller.cell("design", tags=[])
+    teller.stellwerk("validate", expect=1)
+    teller.cell("design", tags=["export"])
+    teller.say("\nExploration changes nothing that runs:")
+    teller.cell("by-season", add='sales.groupby("promotion")["sold"].mean()')
+    teller.stellwerk("notebook", "diff", "shoe-demand")
+    teller.git("commit", "-qam", "Look at promotions")
+    teller.stellwerk("plan")
+
+
 def _tightened(teller: Teller) -> None:
-    teller.chapter(3, "A tightened threshold is judged at once, and `why` says what is missing")
+    teller.chapter(4, "A tightened threshold is judged at once, and `why` says what is missing")
     teller.edit("mlops.yaml", "max: 0.20", "max: 0.05", "Ask for more than is possible")
     teller.stellwerk("reconcile", expect=3)
     teller.stellwerk("why", "shoe-demand", "production")
@@ -123,7 +166,7 @@ def _tightened(teller: Teller) -> None:
 
 
 def _worse(teller: Teller) -> None:
-    teller.chapter(4, "A worse model is refused; taking the change back needs no training")
+    teller.chapter(5, "A worse model is refused; taking the change back needs no training")
     teller.edit("mlops.yaml", "penalty: 1.0", "penalty: 3000.0", "Try a much simpler model")
     teller.stellwerk("reconcile", expect=3)
     teller.edit("mlops.yaml", "penalty: 3000.0", "penalty: 1.0", "Take the simpler model back")
@@ -131,7 +174,7 @@ def _worse(teller: Teller) -> None:
 
 
 def _new_season(teller: Teller) -> None:
-    teller.chapter(5, "A new season's data retrains and promotes")
+    teller.chapter(6, "A new season's data retrains and promotes")
     generate_data(teller.project, seasons=SEASONS + 1)
     teller.stellwerk("snapshot", "sales", "--because", "the spring season is complete")
     teller.stellwerk("plan")
@@ -139,7 +182,7 @@ def _new_season(teller: Teller) -> None:
 
 
 def _rollback(teller: Teller) -> None:
-    teller.chapter(6, "A rollback works at once, and stays")
+    teller.chapter(7, "A rollback works at once, and stays")
     teller.stellwerk("rollback", "shoe-demand", "production", "--because", "buyers report odd numbers for sandals")
     teller.stellwerk("reconcile")
     teller.stellwerk("hold", "shoe-demand", "production", "--end", "--because", "the numbers were right")
