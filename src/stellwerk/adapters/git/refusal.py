@@ -19,7 +19,7 @@ from stellwerk.errors import StellwerkError
 if TYPE_CHECKING:
     from stellwerk.adapters.git.write import GitWriter
 
-KEPT = "nothing is lost: the commits are on your branch"
+KEPT = "nothing is lost: the commits are on this clone's branch; what a CI job did not push, the next run does again"
 WORKFLOWS = ".github/workflows"
 ACCESS = {"401": "the credentials are missing or wrong", "403": "the credentials do not allow it"}
 
