@@ -169,6 +169,6 @@ def _stand_in(header: str) -> str:
             casual, registered = drawn.randint(0, 60), drawn.randint(0, 200)
             weather = [f"{drawn.random():.2f}" for _ in range(4)]
             working = int(day % 7 not in {1, 2})
-            row = [f"2001-03-{day:02}", 1, 0, 3, hour, 0, day % 7, working, drawn.randint(1, 4)]
+            row = [f"2031-03-{day:02}", 1, 0, 3, hour, 0, day % 7, working, drawn.randint(1, 4)]
             lines.append(",".join(map(str, [*row, *weather, casual, registered, casual + registered])))
     return "\n".join(lines) + "\n"

@@ -82,6 +82,15 @@ def test_the_measured_figure_can_be_computed_again_from_the_bucket_alone(bike, t
     assert wape == pytest.approx(whole["measured"]["value"], rel=1e-9)
 
 
+def test_the_service_of_each_version_answers_the_stand_in_rows(bike):
+    passed = [record for path, record in records(bike, "/verdicts/integration.yaml")]
+    assert len(passed) == 4
+    for verdict in passed:
+        service = next(check for check in verdict["checks"] if check["name"] == "service")
+        assert service["detail"].startswith("answered 500 rows as the package does; answered its example; refused ")
+        assert "left out" not in service["detail"]
+
+
 def test_a_rollback_serves_the_older_version_at_once_and_stays_through_reconciles(bike):
     package = bike.version(3)["package"]["sha256"]
     assert bike.running() == package[:16]

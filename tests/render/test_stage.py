@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stellwerk.adapters.dvc.setup import init_dvc
 from stellwerk.adapters.dvc.store import DvcStore
-from stellwerk.model.declared import Command, Dataset, Features, Holdout, Limits, Model, Train
+from stellwerk.model.declared import Column, Command, Dataset, Features, Holdout, Limits, Model, Train
 from stellwerk.render import stage
 from stellwerk.render.seal import edited, ours
 from stellwerk.render.stage import GENERATED, render_stage
@@ -42,6 +42,16 @@ def test_the_stage_names_its_inputs_relative_to_its_folder():
         "outs": ["package", "training"],
         "metrics": [{"metrics.json": {"cache": False}}],
     }
+
+
+def test_the_parameters_say_what_is_declared_of_the_features_columns_and_no_more():
+    columns = (
+        Column(name="shop", type="string", pattern="S[0-9]{3}", missing=0.1, description="where"),
+        Column(name="sold", type="integer"),
+        Column(name="free", unique=True),
+    )
+    values = yaml.safe_load(rendered(dataset=replace(SALES, columns=columns))["params.yaml"])
+    assert values["data"]["columns"] == [{"name": "shop", "type": "string", "pattern": "S[0-9]{3}"}]
 
 
 def test_the_parameters_are_the_resolved_values():

@@ -116,6 +116,17 @@ def test_a_value_of_a_personal_column_in_the_log_fails_the_check_without_being_s
     assert checked(model, personal=("phone",))["service log"].detail == "holds no value of phone"
 
 
+def test_a_short_personal_value_within_a_logged_word_is_found_by_one_that_no_row_has(model) -> None:
+    rows = [f"{i},{i % 9},p{i % 7},{2 * (i % 9)}" for i in range(300)]
+    model.write({"data/d.csv": "\n".join(["id,x,name,y", *rows]) + "\n"})
+    model.source(
+        "def train(frame):\n    return 2\n\n"
+        "def predict(model, frame):\n    print('<' + frame['name'].iloc[0] + '-')\n    return model * frame['x']\n"
+    )
+    model.run()
+    assert not checked(model, personal=("name",))["service log"].passed
+
+
 @pytest.mark.parametrize(
     ("noise", "passed", "detail"),
     [
@@ -132,6 +143,29 @@ def test_answers_that_differ_from_the_packages_own_fail_unless_they_are_random(m
     found = checked(model)
     assert (found["function"].passed, found["service"].passed) == (True, passed)
     assert found["service"].detail.startswith(detail)
+
+
+def test_stand_in_rows_that_the_signature_refuses_altogether_fail_the_check_and_it_says_why(model) -> None:
+    model.params["data"]["columns"] = [{"name": "x", "type": "integer", "min": 1000}]
+    model.run()
+    found = checked(model)
+    assert (found["service"].passed, found["service"].detail) == (
+        False,
+        "no stand-in row is one that the signature takes: x must be 1000 or more",
+    )
+
+
+def test_a_declared_pattern_is_asked_of_requests(model) -> None:
+    """No row of the file matches but those of group a."""
+    model.params["data"]["columns"] = [{"name": "group", "pattern": "[a]"}]
+    model.run()
+    seen = []
+    found = checked(model, meanwhile=lambda url: seen.append(call(url, "/openapi.json")[1]))
+    assert found["service"].passed, found["service"].detail
+    assert "left out 200 rows that the signature does not take: group must match the declared pattern" in (
+        found["service"].detail
+    )
+    assert seen[0]["components"]["schemas"]["Row"]["properties"]["group"] == {"type": "string", "pattern": "^(?:[a])$"}
 
 
 def test_a_model_that_ends_its_process_fails_the_check_and_is_gone(model) -> None:

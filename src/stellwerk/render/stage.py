@@ -100,7 +100,7 @@ def _columns(model: Model, dataset: Dataset) -> dict[str, Json]:
     include, exclude = model.features.include, {*model.features.exclude, model.target}
     found: list[Json] = []
     for column in dataset.columns:
-        said = {"type": column.type, "min": column.min, "max": column.max}
+        said = {"type": column.type, "min": column.min, "max": column.max, "pattern": column.pattern}
         kept: dict[str, Json] = {key: value for key, value in said.items() if value is not None}
         if column.allowed is not None:
             kept["allowed"] = list(column.allowed)

@@ -18,7 +18,8 @@ from stellwerk.training.jobs import Surroundings, environment_python
 from stellwerk.training.masked import surroundings
 from stellwerk.training.package import REQUIREMENTS, read_contract, verify_package
 from stellwerk.training.predictions import predict_package
-from stellwerk.training.probing import probe, told_in
+from stellwerk.training.probing import probe
+from stellwerk.training.service_log import told_in
 from stellwerk.training.serving import Served, not_served, running
 from stellwerk.training.snapshot import read_snapshot
 
@@ -107,7 +108,8 @@ def _service(
     contract = read_contract(package)
     try:
         with running(package, sha256=sha256, served=serving.served, around=around) as service:
-            found = probe(service, contract, rows, predictions.answers.tolist(), sha256=sha256)
+            answers = predictions.answers.tolist()
+            found = probe(service, contract, rows, answers, sha256=sha256, personal=serving.personal)
             if serving.meanwhile is not None:
                 serving.meanwhile(service.url)
     except TrainingFailed as error:
@@ -117,7 +119,7 @@ def _service(
     how = "differently each time" if found.random else "as the package does"
     words = [f"answered {found.rows} rows {how}", found.example]
     if found.unfit:
-        words.append(f"left out {found.unfit} rows that the signature does not take ({', '.join(found.strange)})")
+        words.append(f"left out {found.unfit} rows that the signature does not take: {found.why}")
     words.append(f"refused {found.hostile} hostile requests")
     if service.lent:
         words.append("its packages are Stellwerk's own, the model's environment has none")
@@ -125,7 +127,7 @@ def _service(
     results = (CheckResult(name="service", passed=not found.problems, detail=_short(detail)),)
     if not serving.personal:
         return results
-    told = told_in(service.log, rows, serving.personal)
+    told = told_in(service.log, rows, serving.personal, found.marks)
     said = ", ".join(f"{count} values of {name}" for name, count in told.items())
     detail = f"its log holds {said}, which is personal" if told else f"holds no value of {', '.join(serving.personal)}"
     return (*results, CheckResult(name="service log", passed=not told, detail=_short(detail)))

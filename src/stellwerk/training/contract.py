@@ -170,4 +170,5 @@ def _declared(raw: Mapping[str, Any]) -> Column:
         min=raw.get("min"),
         max=raw.get("max"),
         allowed=None if allowed is None else tuple(allowed),
+        pattern=raw.get("pattern"),
     )

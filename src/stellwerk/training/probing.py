@@ -1,18 +1,16 @@
-"""Questions to a running service: good rows, the signature's example, and requests that it must refuse."""
+"""Questions to a running service: good rows, the signature's example, personal values, and what it must refuse."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import TrainingFailed
 from stellwerk.metrics.scored import label_text
-from stellwerk.training.signature import EXAMPLES
-from stellwerk.worker.request_rows import value_of
+from stellwerk.training.hostile import OK, UNFIT, hostile, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,11 +23,8 @@ if TYPE_CHECKING:
     from stellwerk.training.signature import Signature
 
 PATIENCE = 120.0  # seconds for one answer
-MANY = 1_000_000
-MARK = "stellwerk-probe"
-FEWEST = 4  # characters of a value that is looked for in a log: shorter ones are everywhere
-OK, REFUSED, BROKEN = 200, 400, 500
 CLOSE = 1e-9
+PERSONAL = "stellwerk-personal-{}"
 
 
 @dataclass(slots=True)
@@ -37,7 +32,8 @@ class Found:
     """What the service did: problems in words, without values, and how much was asked.
 
     `random`: the same request got other answers the second time, so they cannot be compared with the package's own.
-    `strange`: the columns in which `unfit` rows are not what the signature takes.
+    `strange`: column -> why, for the columns in which `unfit` rows are not what the signature takes. `marks`: column ->
+    the value sent in it to see whether it is logged.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -45,8 +41,14 @@ class Found:
     unfit: int = 0
     hostile: int = 0
     random: bool = False
-    strange: tuple[str, ...] = ()
+    strange: Mapping[str, str] = field(default_factory=dict)
     example: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def why(self) -> str:
+        """Why rows are unfit, in words."""
+        return ", ".join(f"{name} {message}" for name, message in self.strange.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,18 @@ class Answer:
     said: Any
 
 
-def probe(service: Service, contract: Contract, rows: pd.DataFrame, answers: Sequence[Any], *, sha256: str) -> Found:
+def probe(
+    service: Service,
+    contract: Contract,
+    rows: pd.DataFrame,
+    answers: Sequence[Any],
+    *,
+    sha256: str,
+    personal: Sequence[str] = (),
+) -> Found:
     """Ask everything; TrainingFailed where the service breaks off.
 
-    `rows` are typed, `answers` what the package itself said of them.
+    `rows` are typed, `answers` what the package itself said of them. `personal` are columns that it must not log.
     """
     signature, found = contract.requests, Found()
     for path, wanted in (("/health", {"status": "ok"}), ("/metadata", {"package": sha256}), ("/openapi.json", {})):
@@ -70,7 +80,9 @@ def probe(service: Service, contract: Contract, rows: pd.DataFrame, answers: Seq
             found.problems.append(f"GET {path} was answered with {answer.status}, or says something else")
     requests, kept, found.strange = fitting(rows, signature)
     found.rows, found.unfit = len(requests), len(rows) - len(requests)
-    if requests:
+    if not requests:
+        found.problems.append(f"no stand-in row is one that the signature takes: {found.why}")
+    else:
         answer = ask(service, "POST", "/predict", {"rows": requests})
         own = [answers[position] for position in kept] if not found.unfit else None
         problems = judged(answer, contract, count=len(requests), answers=own)
@@ -80,14 +92,41 @@ def probe(service: Service, contract: Contract, rows: pd.DataFrame, answers: Seq
         found.problems += [] if found.random else problems
     found.example = _example(service, contract, found)
     base = requests[0] if requests else dict(signature.example[0]) if signature.example else {}
-    for words, body in hostile(signature, base):
+    found.marks = _marks(signature, personal)
+    if found.marks:
+        answer = ask(service, "POST", "/predict", {"rows": [{**base, **found.marks}]})
+        if answer.status not in {OK, UNFIT}:
+            found.problems.append(f"a row with personal values was answered with {answer.status}")
+    for words, body, status in hostile(signature, base):
         answer = ask(service, "POST", "/predict", body)
         found.hostile += 1
-        if not REFUSED <= answer.status < BROKEN:
-            found.problems.append(f"{words} was answered with {answer.status}, not refused")
-        elif not isinstance(answer.said, dict) or not answer.said.get("error"):
+        if answer.status != status:
+            found.problems.append(f"{words} was answered with {answer.status}, not with {status}")
+        elif not explained(answer):
             found.problems.append(f"{words} was refused without saying why")
     return found
+
+
+def _marks(signature: Signature, personal: Sequence[str]) -> dict[str, str]:
+    """A value for each personal column that takes any text: one that no row has."""
+    columns = [column for column in signature.columns if column.name in personal]
+    marks = {column: PERSONAL.format(number) for number, column in enumerate(columns)}
+    return {column.name: mark for column, mark in marks.items() if not refusal(mark, column.to_json())}
+
+
+def explained(answer: Answer) -> bool:
+    """Whether a refusal has the described shape: `error` is text, `problems` name row, column and what is wrong."""
+    said = answer.said if isinstance(answer.said, dict) else {}
+    problems = said.get("problems")
+    if not said.get("error") or not isinstance(said["error"], str) or not isinstance(problems, list):
+        return False
+    return all(
+        isinstance(problem, dict)
+        and isinstance(problem.get("row"), int)
+        and isinstance(problem.get("column"), str | None)
+        and isinstance(problem.get("message"), str)
+        for problem in problems
+    )
 
 
 def ask(service: Service, method: str, path: str, body: object = None) -> Answer:
@@ -112,28 +151,20 @@ def ask(service: Service, method: str, path: str, body: object = None) -> Answer
         return Answer(response.status, None)
 
 
-def fitting(rows: pd.DataFrame, signature: Signature) -> tuple[list[dict[str, Json]], list[int], tuple[str, ...]]:
-    """The rows as a request has them and their positions, but those the signature refuses; and in which columns."""
-    columns = [column.to_json() for column in signature.columns]
+def fitting(rows: pd.DataFrame, signature: Signature) -> tuple[list[dict[str, Json]], list[int], dict[str, str]]:
+    """The rows as a request has them and their positions, but those the signature refuses; the columns, and why."""
+    known = {column.name: column.to_json() for column in signature.columns}
     parts = {column.name: [plain(value, column.type) for value in rows[column.name]] for column in signature.columns}
     found, kept = [], []
-    strange: set[str] = set()
+    strange: dict[str, str] = {}
     for position in range(len(rows)):
         row = {name: part[position] for name, part in parts.items()}
-        refused = {str(column["name"]) for column in columns if not _taken(row[str(column["name"])], column)}
-        strange |= refused
+        refused = {name: why for name, value in row.items() if (why := refusal(value, known[name]))}
+        strange = refused | strange
         if not refused:
             found.append(row)
             kept.append(position)
-    return found, kept, tuple(sorted(strange))
-
-
-def _taken(value: Json, column: Mapping[str, Json]) -> bool:
-    try:
-        value_of(value, column)
-    except ValueError:
-        return False
-    return True
+    return found, kept, dict(sorted(strange.items()))
 
 
 def plain(value: Any, kind: str) -> Json:
@@ -164,11 +195,18 @@ def judged(answer: Answer, contract: Contract, *, count: int, answers: Sequence[
     values = [item.get("prediction") if isinstance(item, dict) else None for item in given]
     if not all(isinstance(value, kinds) and not isinstance(value, bool) for value in values):
         return [f"not every prediction is {'a number' if number else 'text'}"]
+    if not all(_sound(item) for item in given):
+        return ["not every probability lies within 0..1, or a decision is no object"]
     if answers is None:
         return []
     same = _close if number else _same_class
     different = sum(not same(left, right) for left, right in zip(values, answers, strict=True))
     return [f"{different} of {count} predictions differ from the package's own"] if different else []
+
+
+def _sound(item: Mapping[str, Any]) -> bool:
+    sure = item.get("probability", 0.0)
+    return isinstance(sure, int | float) and 0 <= sure <= 1 and isinstance(item.get("decision", {}), dict)
 
 
 def _close(left: Any, right: Any) -> bool:
@@ -198,62 +236,6 @@ def _example(service: Service, contract: Contract, found: Found) -> str:
     if answer.status == OK:
         found.problems += judged(answer, contract, count=len(rows), answers=None)
         return "answered its example"
-    if not REFUSED <= answer.status < BROKEN:
-        found.problems.append(f"the signature's example was answered with {answer.status}")
+    if answer.status != UNFIT or not explained(answer):
+        found.problems.append(f"the signature's example was answered with {answer.status}, or refused without a reason")
     return f"refused its example{_reason(answer)}"
-
-
-def hostile(signature: Signature, base: Mapping[str, Json]) -> list[tuple[str, object]]:
-    """Requests that must be refused, in words. `base` is a row that is not."""
-    found: list[tuple[str, object]] = [
-        ("no rows", {"rows": []}),
-        ("an empty body", b""),
-        ("a body that is not JSON", b"\xff{"),
-        ("rows that are no list", {"rows": 1}),
-        ("a row that is no object", {"rows": [1]}),
-        ("a row without columns", {"rows": [{}]}),
-        ("a million rows", b'{"rows":[' + b"0," * (MANY - 1) + b"0]}"),
-        ("a column nobody knows", {"rows": [{**base, MARK: MARK}]}),
-    ]
-    wrong: dict[str, Json] = {
-        "integer": MARK,
-        "number": MARK,
-        "boolean": MARK,
-        "string": 0,
-        "date": MARK,
-        "datetime": MARK,
-    }
-    for kind in EXAMPLES:
-        name = next((column.name for column in signature.columns if column.type == kind), None)
-        if name is not None:
-            found.append((f"a value that is no {kind}", {"rows": [{**base, name: wrong[kind]}]}))
-            if kind in {"integer", "number"}:
-                sent = json.dumps({"rows": [{**base, name: MARK}]})
-                found += [(word, sent.replace(f'"{MARK}"', word).encode()) for word in ("NaN", "Infinity", "1e999")]
-    for column in signature.columns:
-        if column.allowed is not None:
-            found.append(("an unknown category", {"rows": [{**base, column.name: MARK}]}))
-            break
-    for column in signature.columns:
-        if not column.missing:
-            found.append(("a gap where there was none", {"rows": [{**base, column.name: None}]}))
-            break
-    return found
-
-
-def told_in(log: str, rows: pd.DataFrame, personal: Sequence[str]) -> dict[str, int]:
-    """How many different values of each personal column stand in the log, as words of four characters or more."""
-    words = set(re.findall(r"[^\s,;:=|\[\](){}\"'<>]+", log))
-    found = {}
-    for name in personal:
-        if name in rows.columns:
-            values = {str(value) for value in rows[name].dropna().unique()}
-            seen = {value for value in values if len(value) >= FEWEST and (value in words or _phrase(value, log))}
-            if seen:
-                found[name] = len(seen)
-    return found
-
-
-def _phrase(value: str, log: str) -> bool:
-    """A value of several words is looked for as it is."""
-    return " " in value and value in log

@@ -7,9 +7,12 @@ the declarations alone: no value of a real row is in it.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from stellwerk.data.pattern import texts_of
+from stellwerk.errors import StellwerkError
 from stellwerk.worker.request_rows import value_of
 
 if TYPE_CHECKING:
@@ -30,9 +33,9 @@ LIKE_TEXT = frozenset({"string", "date", "datetime"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureColumn:
-    """One column of a request. `missing`: it may be null. `min`, `max` and `allowed` are declared; None: any value.
+    """One column of a request. `missing`: it may be null. The other rules are as declared; None: any value.
 
-    `type` is integer | number | boolean | string | date | datetime.
+    `type` is integer | number | boolean | string | date | datetime. `pattern`, of text, is Python's and fits all of it.
     """
 
     name: str
@@ -41,11 +44,13 @@ class SignatureColumn:
     min: float | str | None = None
     max: float | str | None = None
     allowed: tuple[Json, ...] | None = None
+    pattern: str | None = None
 
     def to_json(self) -> dict[str, Json]:
-        """Bounds and allowed values only where there are some."""
+        """Rules only where there are some."""
         found: dict[str, Json] = {"name": self.name, "type": self.type, "missing": self.missing}
-        found |= {key: value for key, value in (("min", self.min), ("max", self.max)) if value is not None}
+        rules = (("min", self.min), ("max", self.max), ("pattern", self.pattern))
+        found |= {key: value for key, value in rules if value is not None}
         if self.allowed is not None:
             found["allowed"] = list(self.allowed)
         return found
@@ -61,6 +66,7 @@ class SignatureColumn:
             min=raw.get("min"),
             max=raw.get("max"),
             allowed=None if allowed is None else tuple(allowed),
+            pattern=raw.get("pattern"),
         )
 
 
@@ -107,16 +113,22 @@ def _column(name: str, kind: str, declared: Column | None, *, missing: bool) -> 
     allowed = None
     if declared.allowed is not None and all(_is_one(value, free) for value in declared.allowed):
         allowed = declared.allowed
-    return SignatureColumn(name=name, type=found, missing=missing, min=least, max=most, allowed=allowed)
+    pattern = declared.pattern if seen == "string" and _is_pattern(declared.pattern) else None
+    return SignatureColumn(
+        name=name, type=found, missing=missing, min=least, max=most, allowed=allowed, pattern=pattern
+    )
+
+
+def _is_pattern(pattern: str | None) -> bool:
+    try:
+        return pattern is not None and bool(re.compile(pattern))
+    except re.error:
+        return False
 
 
 def _is_one(value: Json, column: Mapping[str, Json]) -> bool:
     """Whether a declared value is of the column's type: 0 is no truth value."""
-    try:
-        value_of(value, column)
-    except ValueError:
-        return False
-    return column["type"] != "boolean"
+    return _taken(value, column) and column["type"] != "boolean"
 
 
 def seen_type(kind: str) -> str:
@@ -137,8 +149,31 @@ def _agrees(seen: str, declared: str | None) -> bool:
 
 
 def _example(column: SignatureColumn) -> Json:
-    if column.allowed:
-        return column.allowed[0]
+    """A value that keeps every rule, where one is found."""
+    rules = column.to_json()
+    candidates = [*(column.allowed or (_unlisted(column),)), *_patterned(column)]
+    return next((value for value in candidates if _taken(value, rules)), candidates[0])
+
+
+def _taken(value: Json, column: Mapping[str, Json]) -> bool:
+    try:
+        value_of(value, column)
+    except ValueError:
+        return False
+    return True
+
+
+def _patterned(column: SignatureColumn) -> tuple[str, ...]:
+    if column.pattern is None:
+        return ()
+    try:
+        texts = texts_of(column.pattern)
+    except StellwerkError:  # more than can be made up: the model may refuse the example
+        return ()
+    return tuple(text for text in (texts.nth(0), texts.nth(texts.size - 1)) if text)
+
+
+def _unlisted(column: SignatureColumn) -> Json:
     if column.min is None and column.max is None:
         return EXAMPLES[column.type]
     if column.type in LIKE_TEXT:

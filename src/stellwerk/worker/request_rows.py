@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,8 @@ def value_of(value: Any, column: Column) -> Any:
         raise ValueError(WORDS[kind])
     if column.get("allowed") is not None and not any(same(typed, item) for item in column["allowed"]):
         raise ValueError(f"must be one of the {len(column['allowed'])} allowed values")
+    if column.get("pattern") is not None and not re.fullmatch(column["pattern"], typed):
+        raise ValueError("must match the declared pattern")
     least, most = column.get("min"), column.get("max")
     if least is not None and typed < least:
         raise ValueError(f"must be {least} or more")
@@ -232,6 +235,49 @@ def schema_of(column: Column) -> dict[str, Any]:
         found = {key: value for key, value in found.items() if value is not None}
     if column.get("allowed") is not None:
         found["enum"] = [*column["allowed"], *([None] if column["missing"] else [])]
+    if column.get("pattern") is not None:
+        found |= pattern_schema(column["pattern"])
     if column["missing"]:
         found["type"] = [found["type"], "null"]
     return found
+
+
+def pattern_schema(pattern: str) -> dict[str, str]:
+    """A pattern of Python's, which all of a value must match, as JSON Schema has it: ECMA 262, found anywhere.
+
+    In words where it uses what only Python has.
+    """
+    parts, at = [], 0
+    while at < len(pattern):
+        token = TOKEN.match(pattern, at)
+        if token is None:
+            return {"description": f"All of it must match Python's regular expression {pattern}"}
+        parts.append(ecma(token))
+        at = token.end()
+    return {"pattern": f"^(?:{''.join(parts)})$"}
+
+
+SYNTAX = r"^$\.*+?()[]{}|/"
+# What both understand alike: a class, a group, a repeat, an escape, and a sign that stands for itself or is an anchor.
+TOKEN = re.compile(
+    r"\[(?P<class>\^?(?:[^\]\[\\&~|-]|\\[dwsDWStnrfv]|\\[^A-Za-z0-9]|-)+)\]"
+    r"|(?P<open>\(\?:|\((?!\?))"
+    r"|(?P<repeat>(?:[*+?]|\{\d+(?:,\d*)?\})\??(?![*+?{]))"
+    r"|\\(?P<named>[dwsDWStnrfv])"
+    r"|\\(?P<escaped>[^A-Za-z0-9])"
+    r"|(?P<plain>[^\\\[*+?{(])",
+    re.DOTALL,
+)
+
+
+def ecma(token: re.Match[str]) -> str:
+    """The same for a reader that takes an escape of a sign without a meaning for an error."""
+    if token["class"] is not None:
+        return "[" + re.sub(r"\\([^A-Za-z0-9])", lambda sign: escaped(sign[1], f"{SYNTAX}-"), token["class"]) + "]"
+    if token["escaped"] is not None:
+        return escaped(token["escaped"], SYNTAX)
+    return f"\\{token[0]}" if token[0] in {"]", "}"} else token[0]
+
+
+def escaped(sign: str, meaning: str) -> str:
+    return f"\\{sign}" if sign in meaning else sign
