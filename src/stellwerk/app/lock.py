@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stellwerk import __version__
 from stellwerk.errors import StellwerkError
 from stellwerk.planning.rules.paths import symlink_of
-from stellwerk.render.requirements import extras_of, lacking, lock_text, read_lock, wanted
+from stellwerk.render.requirements import lock_text, read_lock, wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def lock_packages(workspace: Workspace, *, wheels: Path | None, version: str | N
             "there is no folder of wheels here", where=str(folder), hint="fill it with: pip wheel --wheel-dir DIR"
         )
     urls = _urls(project, workspace.root)
-    asked = wanted(version or __version__, extras=extras_of(project), urls=urls, built=not offline)
+    asked = wanted(version or __version__, provider=workflows.provider, urls=urls, built=not offline)
     pins = resolve(
         asked,
         python=workflows.python,
@@ -64,7 +64,7 @@ def lock_packages(workspace: Workspace, *, wheels: Path | None, version: str | N
 
 def check_lock(workspace: Workspace, *, version: str | None) -> tuple[str, tuple[str, ...]]:
     """The file, and what is wrong with it; nothing where a job can install this very version from it."""
-    project, workflows = _declared(workspace)
+    _, workflows = _declared(workspace)
     path, wish = workflows.install.requirements, version or __version__
     text = _content(workspace.root / path)
     if text is None:
@@ -75,7 +75,7 @@ def check_lock(workspace: Workspace, *, version: str | None) -> tuple[str, tuple
         problems.append(
             "it does not pin stellwerk" if lock.version is None else f"it pins stellwerk {lock.version}, not {wish}"
         )
-    return path, (*problems, *lacking(project, lock))
+    return path, tuple(problems)
 
 
 def _declared(workspace: Workspace) -> tuple[Project, Workflows]:

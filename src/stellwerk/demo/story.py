@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 from collections.abc import Callable, Mapping
@@ -16,7 +15,6 @@ Say = Callable[[str], None]
 Run = Callable[[Path, list[str]], int]
 SEASONS = 8
 NOTEBOOK = "models/shoe-demand/demand.ipynb"
-JUPYTER = ("nbclient", "nbformat", "ipykernel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,14 +135,7 @@ def _notebook(teller: Teller) -> None:
     teller.say("""
 Cells with a tag became models/shoe-demand/demand.py and its tests; that module was trained. The proof that it is what
 was evaluated: the notebook runs from a fresh kernel on stand-in rows, and the module predicts the same, bit by bit.""")
-    lacking = [name for name in JUPYTER if importlib.util.find_spec(name) is None]
-    if lacking:
-        teller.say(f"""
-Not shown here: running a notebook needs {" and ".join(lacking)}. Where they are installed
-(pip install 'stellwerk[notebook]'), see it with
-  stellwerk -C {teller.project} notebook test shoe-demand""")
-    else:
-        teller.stellwerk("notebook", "test", "shoe-demand")
+    teller.stellwerk("notebook", "test", "shoe-demand")
     teller.say("\nA cell that the module needs and that would not ship is found before anything runs:")
     teller.cell("design", tags=[])
     teller.stellwerk("validate", expect=1)

@@ -28,8 +28,6 @@ def facts_of(project: Project) -> Facts | None:
 
     if project.workflows is None:
         return None
-    from stellwerk.render.requirements import extras_of
-
     datasets = {dataset.name: dataset for dataset in project.datasets}
     renewed = [model for model in project.models if model.retrain.schedule or "data" in model.retrain.on]
     taken = {model.train.data for model in renewed if model.train is not None}
@@ -41,7 +39,6 @@ def facts_of(project: Project) -> Facts | None:
         sources=_in_order(project, tuple(sources)),
         schedules=tuple(sorted({model.retrain.schedule for model in renewed if model.retrain.schedule})),
         messages=any("data" in model.retrain.on for model in renewed),
-        extras=extras_of(project),
         merges=project.records.ref is not None and project.records.pull_request,
     )
 

@@ -29,7 +29,7 @@ from stellwerk.render.pipeline import (
     Run,
     When,
 )
-from stellwerk.render.requirements import checkout, install_command
+from stellwerk.render.requirements import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,8 +196,8 @@ def _items(step: Step, job: Job, workflows: Workflows, before: tuple[Step, ...],
     match step:
         case Checkout():
             return [_checkout(step, job, workflows, before)]
-        case Install():
-            return [_install(step, workflows), (f"touch {RUN}/{job.id}/begun", *_kept(job))]
+        case Install(source=source):
+            return [_install(source, workflows), (f"touch {RUN}/{job.id}/begun", *_kept(job))]
         case Run(always=True):
             return []  # after-script
         case Run():
@@ -257,12 +257,12 @@ def _author(job: Job, workflows: Workflows) -> Item:
     return tuple(export(f"GIT_{role}_{key}", value) for role in ("AUTHOR", "COMMITTER") for key, value in values)
 
 
-def _install(step: Install, workflows: Workflows) -> Item:
+def _install(source: str, workflows: Workflows) -> Item:
     install = workflows.install
-    folder = f"{step.source}/" if step.source else ""
+    folder = f"{source}/" if source else ""
     lines = [f"python3 -m venv --clear {PYTHON}", f'export PATH="$PWD/{PYTHON}/bin:$PATH"']
     if install.method == "checkout":
-        return (*lines, "python -m pip install --quiet --constraint constraints.txt " + checkout(step.extras))
+        return (*lines, "python -m pip install --quiet --constraint constraints.txt .")
     lines.append(export("REQUIREMENTS", f"{folder}{install.requirements}"))
     if install.method == "wheels":
         lines.append(export("PIP_FIND_LINKS", f"{folder}{install.wheels}"))

@@ -33,7 +33,7 @@ from stellwerk.render.pipeline import (
     When,
 )
 from stellwerk.render.quoting import scalar, template
-from stellwerk.render.requirements import checkout, install_command
+from stellwerk.render.requirements import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -281,8 +281,8 @@ def _steps(step: Step, workflows: Workflows, *, app: bool) -> list[_Step]:
     match step:
         case Checkout():
             return [_checkout(step, workflows, app=app)]
-        case Install():
-            return _install(step, workflows)
+        case Install(source=source):
+            return _install(source, workflows)
         case Run():
             lines = step.command.rstrip("\n").split("\n")
             if step.outputs:
@@ -316,17 +316,15 @@ def _checkout(step: Checkout, workflows: Workflows, *, app: bool) -> _Step:
     return _Step(name=text_value(name), uses=action, settings=tuple(settings))
 
 
-def _install(step: Install, workflows: Workflows) -> list[_Step]:
+def _install(source: str, workflows: Workflows) -> list[_Step]:
     install = workflows.install
     version = (("python-version", workflows.python),)
     python = _Step(name="Set up Python", uses=pinned("actions/setup-python", workflows.actions), settings=version)
     env: list[tuple[str, str | _Expression]] = []
     if install.method == "checkout":
-        lines: tuple[str, ...] = (
-            "python -m pip install --quiet --constraint constraints.txt " + checkout(step.extras),
-        )
+        lines: tuple[str, ...] = ("python -m pip install --quiet --constraint constraints.txt '.[github]'",)
     else:
-        folder = f"{step.source}/" if step.source else ""
+        folder = f"{source}/" if source else ""
         env.append(("REQUIREMENTS", f"{folder}{install.requirements}"))
         lines = install_command(install.method)
         if install.method == "wheels":

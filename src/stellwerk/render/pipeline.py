@@ -65,13 +65,9 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
-    """Python and Stellwerk; `source` is the folder whose pinned packages (or whose Stellwerk) are installed.
-
-    `extras`: the parts of Stellwerk that not everybody needs. A file of pinned packages holds them already.
-    """
+    """Python and Stellwerk; `source` is the folder whose pinned packages (or whose Stellwerk) are installed."""
 
     source: str = ""
-    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

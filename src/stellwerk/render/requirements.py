@@ -11,12 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stellwerk.model.declared import NOTEBOOK, Purpose
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from stellwerk.model.declared import Project
 
 PACKAGE = "stellwerk"
 EXTRAS = {"s3": "s3", "gs": "gs", "azure": "azure", "abfs": "azure", "ssh": "ssh", "sftp": "ssh"}
@@ -32,7 +28,6 @@ PINNED = re.compile(
     r"(?P<name>[\w.-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;]+)(?:\s*;[^#]*?)?(?P<hashes>(?:\s+--hash=\S+)*)"
 )
 SOURCES = re.compile(r"--no-binary[ =](?P<names>[\w.,-]+)")
-MARKS = {"github": "pygithub", "notebook": "nbclient", "serve": "uvicorn"}  # what is pinned where the extra is
 BUILDER = "setuptools"
 BUILT = ("antlr4-python3-runtime",)  # published as source only; omegaconf, of hydra-core, of DVC, needs 4.9
 HASH = re.compile(r"--hash=(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
@@ -53,46 +48,23 @@ class Pin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """What a file of pinned packages says: which Stellwerk, and the requirements (with their line) without a hash.
-
-    `names` of all packages that are pinned, in lower case with `-`.
-    """
+    """What a file of pinned packages says: which Stellwerk, and the requirements (with their line) without a hash."""
 
     version: str | None
-    names: frozenset[str]
+    packages: int
     loose: tuple[tuple[int, str], ...]
 
 
-def extras_of(project: Project) -> tuple[str, ...]:
-    """The extras of Stellwerk that its jobs need, sorted: for the forge, notebooks, services of packages."""
-    found = {"github"} if project.workflows is not None and project.workflows.provider == "github" else set()
-    if any(model.source is not None and model.source.endswith(NOTEBOOK) for model in project.models):
-        found.add("notebook")
-    if project.models and any(environment.purpose is Purpose.INTEGRATION for environment in project.environments):
-        found.add("serve")
-    return tuple(sorted(found))
-
-
-def lacking(project: Project, lock: Lock) -> tuple[str, ...]:
-    """What the file does not pin although the project's jobs need it, in words."""
-    missing = (extra for extra in extras_of(project) if MARKS[extra] not in lock.names)
-    return tuple(f"it pins no {MARKS[extra]}, which {PACKAGE}[{extra}] needs" for extra in missing)
-
-
-def checkout(extras: Iterable[str]) -> str:
-    """What pip installs from the folder it runs in, as a word of bash."""
-    named = ",".join(extras)
-    return f"'.[{named}]'" if named else "."
-
-
-def wanted(version: str, *, extras: Iterable[str], urls: Iterable[str], built: bool) -> tuple[str, ...]:
-    """What pip is asked for: Stellwerk with these extras, and with what the remotes at those URLs need.
+def wanted(version: str, *, provider: str, urls: Iterable[str], built: bool) -> tuple[str, ...]:
+    """What pip is asked for: Stellwerk with what the forge needs, and with what the remotes at those URLs need.
 
     `built`: a package may have to be built, so the builder is asked for as well.
     """
     schemes = {url.partition("://")[0].lower() for url in urls if "://" in url}
-    every = {*extras, *(EXTRAS[scheme] for scheme in schemes if scheme in EXTRAS)}
-    named = f"[{','.join(sorted(every))}]" if every else ""
+    extras = {EXTRAS[scheme] for scheme in schemes if scheme in EXTRAS}
+    if provider == "github":
+        extras.add("github")
+    named = f"[{','.join(sorted(extras))}]" if extras else ""
     others = {OTHERS[scheme] for scheme in schemes if scheme in OTHERS} | ({f"{BUILDER}>=70.1"} if built else set())
     return f"{PACKAGE}{named}=={version}", *sorted(others)
 
@@ -126,8 +98,7 @@ def _name(pin: Pin) -> str:
 def read_lock(text: str) -> Lock:
     """What the file pins. Options but `--no-binary`, and URLs, count as requirements without a hash."""
     loose: list[tuple[int, str]] = []
-    version: str | None = None
-    names = set()
+    version, packages = None, 0
     for number, requirement in _requirements(text):
         if SOURCES.fullmatch(requirement):
             continue
@@ -136,11 +107,10 @@ def read_lock(text: str) -> Lock:
         if found is None or not hashes or not all(HASH.fullmatch(item) for item in hashes):
             loose.append((number, requirement))
             continue
-        name = re.sub(r"[-_.]+", "-", found["name"]).lower()
-        names.add(name)
-        if name == PACKAGE:
+        packages += 1
+        if re.sub(r"[-_.]+", "-", found["name"]).lower() == PACKAGE:
             version = found["version"]
-    return Lock(version=version, names=frozenset(names), loose=tuple(loose))
+    return Lock(version=version, packages=packages, loose=tuple(loose))
 
 
 def _requirements(text: str) -> Iterable[tuple[int, str]]:

@@ -50,7 +50,7 @@ def integration(facts: Facts) -> Pipeline:
         trusted=False,
         steps=(
             Checkout(),
-            facts.install,
+            Install(),
             Run(name="Validate", command='stellwerk validate --format github --base "$BASE"', env=(BASE,)),
             Run(
                 name="What has to be checked?",
@@ -114,7 +114,7 @@ def _check(facts: Facts, development: Environment) -> Job:
         trusted=False,
         steps=(
             Checkout(),
-            facts.install,
+            Install(),
             Run(
                 name="Check on permitted data",
                 command=CHECK,
@@ -128,5 +128,5 @@ def _check(facts: Facts, development: Environment) -> Job:
 def _reader(facts: Facts) -> tuple[Checkout | Install, ...]:
     """The pull request as data; where Stellwerk itself comes from a checkout, from that of the base."""
     if facts.workflows.install.method != "checkout":
-        return Checkout(), facts.install
-    return Checkout(base=True), facts.install, Checkout()
+        return Checkout(), Install()
+    return Checkout(base=True), Install(), Checkout()

@@ -30,7 +30,6 @@ class Facts:
     schedules: tuple[str, ...] = ()
     messages: bool = False
     merges: bool = False  # a pull request that merges by itself brings the records to the branch
-    extras: tuple[str, ...] = ()  # of Stellwerk, that jobs of this project need
 
     @property
     def development(self) -> Environment | None:
@@ -42,14 +41,9 @@ class Facts:
         """The environments that judge or run versions, in route order."""
         return tuple(item for item in self.environments if item.purpose != "development")
 
-    @property
-    def install(self) -> Install:
-        """Stellwerk with all that jobs of this project need."""
-        return Install(extras=self.extras)
-
     def branch(self, *, push: bool = False) -> tuple[Checkout, Install]:
         """The tip of the branch, whatever started the run: what earlier jobs committed is there."""
-        return Checkout(ref=self.workflows.branch, push=push), self.install
+        return Checkout(ref=self.workflows.branch, push=push), Install()
 
     def runner(self, environment: Environment | None) -> tuple[str, ...]:
         """The labels of the machine for a job in that environment."""
