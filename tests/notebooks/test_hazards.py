@@ -84,3 +84,25 @@ def test_a_column_counts_characters_and_not_bytes():
 )
 def test_what_is_right_is_left_alone(text):
     assert judge(notebook_of(text), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("cell", "use", "hint"),
+    [
+        ("RATE = 2", "return RATE", "tag cell 1 `export`, or make it an argument"),
+        ("def clean(rows):\n    return rows", "return clean(frame)", "tag cell 1 `export`, or make it an argument"),
+        ("import pandas as pd", "return pd", "tag cell 1 `export`; imports that nothing uses are left out"),
+        ("import pandas as pd\npd.show()", "return pd", "import it in an exported cell; imports that nothing uses"),
+        (
+            "RATE = 2\nprint(RATE)",
+            "return RATE",
+            "move line 1 of cell 1 into a cell with the tag `export`, or make it an argument",
+        ),
+        ("import pandas as pd\ndf = pd.read_csv('x')", "return df", "move line 2 of cell 1 into a cell with the tag"),
+        ("RATE = forgotten * 2", "return RATE", "move line 1 of cell 1 into a cell with the tag"),
+    ],
+)
+def test_a_cell_is_to_be_tagged_only_where_all_of_it_could_ship(cell, use, hint):
+    (problem,) = judge(notebook_of(f"# %%\n{cell}\n# %% train\ndef train(frame):\n    {use}\n"), {})
+    assert problem.rule == "SW801"
+    assert problem.hint.startswith(hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,21 +9,13 @@ from stellwerk.model.findings import Severity
 from stellwerk.notebooks.document import EXPORTED, TAGS
 from stellwerk.notebooks.problem import Fault
 from stellwerk.notebooks.rules.rule import Judged, NotebookRule, fault
+from stellwerk.notebooks.rules.running import DEFINING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stellwerk.notebooks.flow import CellFlow
 
-_DEFINITIONS = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.Import,
-    ast.ImportFrom,
-    ast.Assign,
-    ast.AnnAssign,
-)
 _TRAIN = """\
 # %% train
 def train(frame):
@@ -52,7 +43,7 @@ def _no_test(judged: Judged) -> Iterator[Fault]:
     for flow in tests:
         if has_test(flow) or flow.plain.tree is None:
             continue
-        if not anywhere or not all(isinstance(statement, _DEFINITIONS) for statement in flow.statements):
+        if not anywhere or not all(isinstance(statement, DEFINING) for statement in flow.statements):
             yield Fault(
                 cell=flow.number,
                 line=flow.statements[0].lineno if flow.statements else 1,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stellwerk.model.findings import Severity
 from stellwerk.notebooks.flow import BY_JUPYTER, unknown
 from stellwerk.notebooks.rules.rule import Judged, NotebookRule, fault
+from stellwerk.notebooks.rules.running import DEFINING, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,12 +44,22 @@ def _fault(taken: Study, flow: CellFlow, use: Use) -> Fault:
         hint = "define or import it in an exported cell; a deleted cell may have defined it"
     elif binding.kind == "import":
         message = f"`{use.name}` is imported by cell {definer.number} (line {binding.line}) only, which does not ship"
-        hint = f"tag cell {definer.number} `export`; imports that nothing uses are left out"
+        shipping = _shipping(taken, definer, "import it in an exported cell")
+        hint = f"{shipping}; imports that nothing uses are left out"
     else:
         message = f"`{use.name}` is defined by cell {definer.number} (line {binding.line}) only, which does not ship"
         given = "make it an argument" if use.later else "take this out of the exported cell"
-        hint = f"tag cell {definer.number} `export`, or {given}"
+        moved = f"move line {binding.line} of cell {definer.number} into a cell with the tag `export`"
+        hint = f"{_shipping(taken, definer, moved)}, or {given}"
     return fault(flow, use.line, use.column, message, hint)
+
+
+def _shipping(taken: Study, definer: CellFlow, otherwise: str) -> str:
+    """How what the cell defines can ship: by a tag where the whole cell could, else `otherwise`."""
+    could = all(isinstance(statement, DEFINING) for statement in definer.statements) and not (
+        any(work(definer, definer.statements)) or any(unknown(definer, taken.shipped.keys()))
+    )
+    return f"tag cell {definer.number} `export`" if could else otherwise
 
 
 def _stars(judged: Judged) -> Iterator[Fault]:

@@ -65,6 +65,15 @@ _READING_STARTS = ("read_", "load", "fetch_", "download", "scan_")
 _WEB = frozenset({"requests", "httpx", "urllib"})
 _PLOTS = frozenset({"plt", "sns", "px", "alt", "ax", "axes", "fig"})
 _PLOTTING = frozenset({"plot", "hist", "show", "boxplot", "scatter", "figure", "subplots", "savefig"})
+DEFINING = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Import,
+    ast.ImportFrom,
+    ast.Assign,
+    ast.AnnAssign,
+)  # statements that a cell of definitions holds
 _TRAIN = """\
 # %% train
 def train(frame):
@@ -74,7 +83,7 @@ def train(frame):
 
 def _at_import(judged: Judged) -> Iterator[Fault]:
     for flow in (*judged.study.exported, *judged.study.tests):
-        for call, what in _work(flow, flow.statements):
+        for call, what in work(flow, flow.statements):
             if flow.cell.tested and not any(call is getattr(statement, "value", None) for statement in flow.statements):
                 continue  # an example that tests share
             if flow.cell.tested:
@@ -88,7 +97,8 @@ def _at_import(judged: Judged) -> Iterator[Fault]:
             )
 
 
-def _work(flow: CellFlow, statements: tuple[ast.stmt, ...] | list[ast.stmt]) -> Iterator[tuple[ast.Call, str]]:
+def work(flow: CellFlow, statements: tuple[ast.stmt, ...] | list[ast.stmt]) -> Iterator[tuple[ast.Call, str]]:
+    """What the statements do besides defining: calls, and words of what these do."""
     for statement in statements:
         match statement:
             case ast.Expr(value=ast.Call() as call):
@@ -102,7 +112,7 @@ def _work(flow: CellFlow, statements: tuple[ast.stmt, ...] | list[ast.stmt]) -> 
                 yield from _reading(statement)
                 for field in ("body", "orelse", "finalbody", "handlers"):
                     for part in getattr(statement, field, ()):
-                        yield from _work(flow, part.body if isinstance(part, ast.ExceptHandler) else [part])
+                        yield from work(flow, part.body if isinstance(part, ast.ExceptHandler) else [part])
             case _:
                 yield from _reading(statement)
 
