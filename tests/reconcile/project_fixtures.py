@@ -1,5 +1,7 @@
-"""Projects to reconcile: built once in a session, copied for each test."""
+"""Projects to reconcile: built once in a session, whoever of its workers needs them first, and copied for each test."""
 
+import fcntl
+import os
 import shutil
 
 import pytest
@@ -8,8 +10,11 @@ from projects import RELEASED, SMALL, Project, build
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory):
-    """Where finished projects wait to be copied, by name."""
-    return tmp_path_factory.mktemp("templates")
+    """Where finished projects wait to be copied, by name; one folder for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "projects"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -18,14 +23,16 @@ def project_from(templates, repo, tmp_path):
 
     def copy(name, make):
         template = templates / name
-        if not template.exists():
-            fresh = templates / f"{name}-fresh"
-            shutil.rmtree(fresh, ignore_errors=True)
-            (fresh / "repo").mkdir(parents=True)
-            project = Project(type(repo)(fresh / "repo"))
-            project.repo.git("init", "--quiet", "--initial-branch=main")
-            make(project)
-            fresh.rename(template)
+        with (templates / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not template.exists():
+                fresh = templates / f"{name}-fresh"
+                shutil.rmtree(fresh, ignore_errors=True)
+                (fresh / "repo").mkdir(parents=True)
+                project = Project(type(repo)(fresh / "repo"))
+                project.repo.git("init", "--quiet", "--initial-branch=main")
+                make(project)
+                fresh.rename(template)
         shutil.rmtree(repo.root)
         shutil.copytree(template, tmp_path, dirs_exist_ok=True, symlinks=True)
         project = Project(repo)
