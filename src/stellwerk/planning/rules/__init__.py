@@ -15,6 +15,7 @@ from stellwerk.planning.rules import (
     columns,
     credentials,
     files,
+    hosted_runners,
     loosened,
     lost_files,
     names,
@@ -51,6 +52,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     releases,
     lost_files,
     retraining,
+    hosted_runners,
     notebook_outputs,
 )
 
