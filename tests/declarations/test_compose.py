@@ -187,6 +187,16 @@ def test_a_holdout_that_the_defaults_contradict_says_how_to_leave_them_out():
     assert "fraction: null" in finding.hint
 
 
+def test_a_command_has_no_format_since_it_writes_its_model_by_itself():
+    text = "version: 1\nmodels:\n  churn: {format: onnx, command: {train: a, predict: b}}\n"
+    _, (finding,) = load(mlops=text)
+    assert (finding.rule, str(finding.place)) == ("SW111", "mlops.yaml:3:11")
+    declarations, findings = load(mlops=text.replace("command: {train: a, predict: b}", "source: churn.py"))
+    assert not findings
+    assert declarations.project.models[0].format == "onnx"
+    assert [finding.rule for finding in load(mlops=text.replace("onnx", "pmml"))[1]] != []
+
+
 def test_a_model_that_trains_from_nothing_is_found():
     _, (finding,) = load(mlops="version: 1\nmodels: {churn: {train: {seed: 7}}}\n")
     assert (finding.rule, str(finding.place)) == ("SW112", "mlops.yaml:2:18")

@@ -192,6 +192,7 @@ def _model(name: str, value: Mapping[str, Json], owners: Owners) -> Model:
         previously=opt_text(value.get("previously")),
         description=opt_text(value.get("description")),
         fallback=opt_text(value.get("fallback")),
+        format=opt_text(value.get("format")),
         tolerance=opt_number(as_map(value.get("equivalence")).get("tolerance")),
     )
 

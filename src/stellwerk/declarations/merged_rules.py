@@ -72,6 +72,10 @@ def _model_findings(name: str, model: Mapping[str, Json], sources: Sources) -> I
         keys = ("models", name, "train")
         hint = "add data: and the name of a dataset"
         yield _error("SW112", sources, keys, f"'data' is missing in models.{shown(name)}.train", hint=hint, at_key=True)
+    if model.get("format") is not None and model.get("command") is not None:
+        words = f"models.{shown(name)} has format, and a command, which writes its model by itself"
+        keys = ("models", name, "format")
+        yield _error("SW111", sources, keys, words, hint="take format away, or declare a source", at_key=True)
     holdout = as_map(train.get("holdout"))
     pairs = (
         (holdout, ("train", "holdout"), "fraction", "last"),

@@ -192,6 +192,7 @@ class Model:
     previously: str | None = None
     description: str | None = None
     fallback: str | None = None  # what serves when the model is withdrawn
+    format: str | None = None  # onnx: what the model is written as; None: skops, joblib or pickle
     tolerance: float | None = None  # `equivalence: {tolerance}`: how far a module may predict from its notebook
 
     @property

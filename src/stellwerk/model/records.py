@@ -71,7 +71,7 @@ class PackageRecord:
     sha256: str
     size: int
     files: int
-    format: str  # skops | joblib | pickle | command
+    format: str  # skops | joblib | pickle | onnx | command
     why: str | None = None  # why this format; older records do not say
 
 

@@ -56,6 +56,7 @@ def fingerprint_parts(model: Model, code: tuple[CodeFile, ...], data: str) -> Ma
             "by": list(holdout.by),
         },
         "data": data,
+        **({"format": model.format} if model.format is not None else {}),
     }
 
 
@@ -71,7 +72,18 @@ def changed_parts(old: Mapping[str, Json], new: Mapping[str, Json]) -> tuple[str
         changes.append(f"data {_short(old.get('data'))} → {_short(new.get('data'))}")
     changes += _map_changes("code", old.get("code"), new.get("code"), show=False)
     changes += _map_changes("params", old.get("params"), new.get("params"), show=True)
-    for key in ("source", "command", "requirements", "seed", "features", "task", "target", "positive", "holdout"):
+    for key in (
+        "source",
+        "command",
+        "requirements",
+        "seed",
+        "features",
+        "task",
+        "target",
+        "positive",
+        "holdout",
+        "format",
+    ):
         if old.get(key) != new.get(key):
             changes.append(f"{key} {_brief(old.get(key))} → {_brief(new.get(key))}")
     return tuple(changes)

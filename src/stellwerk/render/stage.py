@@ -71,6 +71,7 @@ def stage_values(model: Model, dataset: Dataset, code: tuple[str, ...], limits: 
             "target": model.target,
             "positive": model.positive,
             "features": {"include": list(model.features.include), "exclude": list(model.features.exclude)},
+            **({"format": model.format} if model.format is not None else {}),
         },
         "data": {
             "dataset": dataset.name,

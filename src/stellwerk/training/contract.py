@@ -31,7 +31,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageParams:
-    """One model's `params.yaml`. `timeout` in seconds."""
+    """One model's `params.yaml`. `timeout` in seconds; `format`: the declared one of the model's file."""
 
     code: Code
     task: str | None
@@ -45,14 +45,15 @@ class StageParams:
     holdout: Holdout
     min_group: int
     columns: tuple[Column, ...] = ()
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """A package's `package.json`: how to call what is in it, and the columns it wants with their pandas types.
 
-    `format` is skops | joblib | pickle | command, `why` says why this one. `positive` is the class whose probability is
-    predicted, two classes given. A package that is older than signatures has none of its own: ask `requests`.
+    `format` is skops | joblib | pickle | onnx | command, `why` says why this one. `positive` is the class whose
+    probability is predicted, two classes given. A package older than signatures has none of its own: ask `requests`.
     """
 
     code: Code
@@ -152,6 +153,7 @@ def decode_params(raw: Mapping[str, Any], *, where: str) -> StageParams:
             ),
             min_group=raw["privacy"]["min_group"],
             columns=tuple(_declared(column) for column in data.get("columns", ())),
+            format=model.get("format"),
         )
     except (KeyError, TypeError) as error:
         message = f"the stage's parameters are not what this version of Stellwerk renders ({error})"

@@ -62,7 +62,7 @@ def read_contract(folder: Path) -> Contract:
 def write_package(folder: Path, contract: Contract, *, root: Path, model: Path) -> None:
     """Fill the empty `folder` with the contract, the code files of the repository at `root`, and what training wrote.
 
-    `model` is the folder training wrote into: a single file for skops, joblib and pickle, anything for a command.
+    `model` is the folder training wrote into: a single file for skops, joblib, pickle and ONNX, anything for a command.
     """
     text = json.dumps(contract.to_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / CONTRACT).write_text(text, encoding="utf-8")

@@ -53,7 +53,10 @@ def train_package(
             kind, types = "command", _pandas_types(rows, code)
             why = "a command wrote it"
         else:
-            details: dict[str, Json] = {"data": {"path": str(data), "format": code.data_format}}
+            details: dict[str, Json] = {
+                "data": {"path": str(data), "format": code.data_format},
+                "format": stage.format,
+            }
             finished = work("train", code, job=job, python=python, details=details, around=around)
             kind, types, why = finished.said["format"], finished.said["dtypes"], finished.said["why"]
         if not any((job / "model").iterdir()):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 Job = Mapping[str, Any]
+MOST_COMPARED = 10_000  # about as many rows are predicted twice, where a model is written as ONNX
 
 
 class FailedError(Exception):
@@ -154,7 +155,12 @@ def train(job: Job) -> dict[str, Any]:
     model = function(prepared(source, frame), **arguments)
     if model is None:
         raise FailedError("no-model", f"{source.path}: train() returned None; return the trained model")
-    return {"dtypes": dtypes, **save(model, Path(job["model"]), source), "packages": packages()}
+    saved = (
+        save_onnx(model, source, job, dtypes)
+        if job.get("format") == "onnx"
+        else save(model, Path(job["model"]), source)
+    )
+    return {"dtypes": dtypes, **saved, "packages": packages()}
 
 
 def save(model: Any, folder: Path, source: Source) -> dict[str, str]:
@@ -165,6 +171,28 @@ def save(model: Any, folder: Path, source: Source) -> dict[str, str]:
         message = f"{source.path}: the {type(model).__name__} that train() returned cannot be saved: {error}"
         raise FailedError("bad-output", message) from error
     return {"format": kind, "why": why}
+
+
+def save_onnx(model: Any, source: Source, job: Job, dtypes: Mapping[str, str]) -> dict[str, str]:
+    """As `save`, where ONNX is declared. The file is compared with the model on rows that it was trained on."""
+    convert, files = neighbour("onnx_convert"), neighbour("model_file")
+    rows = read_rows(job["data"]["path"], job["data"]["format"])
+    raw = as_trained(rows.iloc[:: max(1, len(rows) // MOST_COMPARED)].reset_index(drop=True), dtypes)
+
+    def ask(asked: Any) -> tuple[Any, Any, Any]:
+        values, _, frame = answers(source, asked, raw, {"seed": job["seed"], "task": None})
+        try:
+            return values, asked.predict_proba(frame) if hasattr(asked, "classes_") else None, frame
+        except Exception:  # noqa: BLE001 - the model's own predict() may well pass it other columns
+            return values, None, frame
+
+    try:
+        why = convert.save(
+            model, Path(job["model"]), ask=ask, load=files.OnnxModel, names=(files.COLUMNS, files.CLASSES)
+        )
+    except convert.RefusedError as error:
+        raise FailedError(error.kind, f"{source.path}: {error}") from error
+    return {"format": "onnx", "why": why}
 
 
 def neighbour(name: str) -> ModuleType:
