@@ -26,6 +26,7 @@ PRELOADED = (
     "dvc.repo.reproduce",
     "dvc_data.hashfile.build",
     "dvc_data.hashfile.transfer",
+    "dvc_s3",
     "git",
     "jsonschema",
     "pandas",
@@ -149,6 +150,12 @@ def _forked(environ: Mapping[str, str]) -> tuple[str, ...]:
     if not folder or not start_template("stage", PRELOADED, at=Path(folder), name="cli", env=environ, flags=("-P",)):
         return ()
     return (*ASK, folder, "cli", CALL, "1")
+
+
+@pytest.fixture(scope="session")
+def forked() -> Callable[[Mapping[str, str]], tuple[str, ...]]:
+    """`(*forked(environ), command, ...)` has a template of the session do the command's work, where `environ` names them."""
+    return _forked
 
 
 class Repo:

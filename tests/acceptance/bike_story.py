@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from machines import Way
 from stories import TEAMS, Story, approve, begin, declare
 
 MODEL, DATASET = "rental-demand", "rides"
@@ -98,11 +99,11 @@ def test_prepare_keeps_every_row():
 """
 
 
-def live(room: Path, data: Path, bucket: Any) -> Story:
+def live(room: Path, data: Path, bucket: Any, way: Way) -> Story:
     """Everything up to the rollback. Versions: 1 the first, 2 refused, 3 better, 4 on new data."""
     first_year, header = _first_year(data)
     bucket.put_object(Bucket="lake", Key=f"{MODEL}/{DROP}", Body=first_year)
-    story = begin(room, bucket, model=MODEL, dataset=DATASET, address=bucket.meta.endpoint_url)
+    story = begin(room, bucket, model=MODEL, dataset=DATASET, way=way)
     ada, chapter = story.ada, story.transcript.chapter
     with chapter("declare"):
         declare(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from stories import Story
 
+LONG = os.environ.get("STELLWERK_STORIES") == "all"
 STORIES = pytest.StashKey[list[Story]]()
 
 
@@ -47,23 +49,28 @@ def bucket():
 
 
 @pytest.fixture(scope="session")
-def bike(shared_data, bucket, tmp_path_factory, pytestconfig) -> Iterator[Story]:
-    """The story of `bike_story`, until a rollback that is still held."""
+def bike(shared_data, bucket, tmp_path_factory, pytestconfig, session_templates, forked) -> Iterator[Story]:
+    """The story of `bike_story`, until a rollback that is still held. In the long form its processes are real, too."""
     from bike_story import live
+    from machines import Way
 
-    yield from _lived(live, shared_data("bike_hour.csv"), bucket, tmp_path_factory.mktemp("bike"), pytestconfig)
+    way = Way() if LONG else Way(words=forked, variables=session_templates)
+    data, room = shared_data("bike_hour.csv"), tmp_path_factory.mktemp("bike")
+    yield from _lived(lambda: live(room, data, bucket, way), room, pytestconfig)
 
 
 @pytest.fixture(scope="session")
 def credit(shared_data, bucket, tmp_path_factory, pytestconfig) -> Iterator[Story]:
-    """The story of `credit_story`, until a rollback that was ended again."""
+    """The story of `credit_story`, until a rollback that was ended again; real processes, from the first to the last."""
     from credit_story import live
+    from machines import Way
 
-    yield from _lived(live, shared_data("credit_g.csv"), bucket, tmp_path_factory.mktemp("credit"), pytestconfig)
+    data, room = shared_data("credit_g.csv"), tmp_path_factory.mktemp("credit")
+    yield from _lived(lambda: live(room, data, bucket, Way()), room, pytestconfig)
 
 
-def _lived(live, data: Path, bucket, room: Path, config: pytest.Config) -> Iterator[Story]:
-    story = live(room, data, bucket)
+def _lived(live: Callable[[], Story], room: Path, config: pytest.Config) -> Iterator[Story]:
+    story = live()
     config.stash.setdefault(STORIES, []).append(story)
     yield story
     (room / "transcript.txt").write_text(str(story.transcript), encoding="utf-8")
@@ -76,7 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             group = next((name for name in ("bike", "credit") if name in item.nodeid.lower()), "first steps")
             item.add_marker(pytest.mark.xdist_group(group))
-            item.add_marker(pytest.mark.own_templates)  # real processes, from the first to the last
+            if LONG or group == "credit":
+                item.add_marker(pytest.mark.own_templates)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from machines import Way
 from stories import TEAMS, Story, approve, begin, declare
 
 MODEL, DATASET = "credit-risk", "applications"
@@ -78,11 +79,11 @@ def train(frame, *, trees, depth, seed):
 '''
 
 
-def live(room: Path, data: Path, bucket: Any) -> Story:
+def live(room: Path, data: Path, bucket: Any, way: Way) -> Story:
     """Everything up to the end of the rollback. Versions: 1 the first, 2 refused, 3 better, 4 on all rows."""
     lines = data.read_text(encoding="utf-8").splitlines(keepends=True)
     first, every = lines[:801], lines
-    story = begin(room, bucket, model=MODEL, dataset=DATASET, address=bucket.meta.endpoint_url)
+    story = begin(room, bucket, model=MODEL, dataset=DATASET, way=way)
     ada, chapter = story.ada, story.transcript.chapter
     with chapter("declare"):
         declare(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,20 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+def by_itself(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """No words before the command: it is a process of its own."""
+    del environ
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How `stellwerk` starts on a machine: as a person starts it, or by the templates that `variables` name."""
+
+    words: Callable[[Mapping[str, str]], tuple[str, ...]] = by_itself
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +87,7 @@ class Machine:
     person: str
     home: Path
     transcript: Transcript
+    way: Way
 
     @property
     def environ(self) -> dict[str, str]:
@@ -102,7 +117,7 @@ class Machine:
             "TZ": "UTC",
             "COLUMNS": "120",
         }
-        return {**kept, **{name: str(value) for name, value in own.items()}, **CREDENTIALS}
+        return {**kept, **{name: str(value) for name, value in own.items()}, **CREDENTIALS, **self.way.variables}
 
     def run(self, *command: str | Path, cwd: Path, expect: int | None = 0, said: str | None = None) -> Ran:
         """Run a process, note it, and fail with everything it printed where the exit code is another one."""
@@ -144,9 +159,9 @@ class Checkout:
     def stellwerk(self, *arguments: str, expect: int | None = 0) -> Ran:
         """Run the installed command here."""
         words = " ".join(f'"{item}"' if " " in item else item for item in arguments)
-        return self.machine.run(
-            SCRIPTS / "stellwerk", *arguments, cwd=self.root, expect=expect, said=f"stellwerk {words}"
-        )
+        machine = self.machine
+        command = (*machine.way.words(machine.environ), SCRIPTS / "stellwerk", *arguments)
+        return machine.run(*command, cwd=self.root, expect=expect, said=f"stellwerk {words}")
 
     def git(self, *arguments: str, expect: int | None = 0) -> str:
         """The standard output of git, without the last newline."""
@@ -182,14 +197,14 @@ class Checkout:
         return self.git("rev-parse", "HEAD")
 
 
-def new_machine(room: Path, person: str, transcript: Transcript, *, name: str | None = None) -> Machine:
+def new_machine(room: Path, person: str, transcript: Transcript, *, name: str | None = None, way: Way) -> Machine:
     """A machine with an empty home and the person's git identity."""
     home = room / f"home-{name or person}"
     home.mkdir()
     (home / ".gitconfig").write_text(
         f"[user]\n\tname = {person}\n\temail = {person}@example.com\n[init]\n\tdefaultBranch = main\n", encoding="utf-8"
     )
-    return Machine(person=person, home=home, transcript=transcript)
+    return Machine(person=person, home=home, transcript=transcript, way=way)
 
 
 def clone(machine: Machine, remote: Path, root: Path) -> Checkout:

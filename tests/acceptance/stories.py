@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from machines import Checkout, Ran, Transcript, clone, new_machine
+from machines import Checkout, Ran, Transcript, Way, clone, new_machine
 
 TEAMS = """
 teams:
@@ -84,22 +84,22 @@ class Story:
 
     def another_machine(self, name: str) -> Checkout:
         """A fresh clone in a new home without any cache."""
-        machine = new_machine(self.room, "grace", self.transcript, name=name)
+        machine = new_machine(self.room, "grace", self.transcript, name=name, way=self.ada.machine.way)
         return clone(machine, self.remote, self.room / name)
 
 
-def begin(room: Path, bucket: Any, *, model: str, dataset: str, address: str) -> Story:
+def begin(room: Path, bucket: Any, *, model: str, dataset: str, way: Way) -> Story:
     """Ada's empty clone of a bare remote, set up with `init` and the bucket as its storage; Grace has a home only."""
     transcript = Transcript()
     remote = room / "company.git"
-    ada = new_machine(room, "ada", transcript)
+    ada = new_machine(room, "ada", transcript, way=way)
     with transcript.chapter("init"):
         ada.run("git", "init", "--quiet", "--bare", "--initial-branch=main", remote, cwd=room)
         mine = clone(ada, remote, room / "ada")
         mine.stellwerk("init", "--yes")
         mine.dvc("remote", "modify", "-q", "storage", "url", f"s3://lake/{model}")
-        mine.dvc("remote", "modify", "-q", "storage", "endpointurl", address)
-    grace = Checkout(machine=new_machine(room, "grace", transcript), root=room / "grace")
+        mine.dvc("remote", "modify", "-q", "storage", "endpointurl", bucket.meta.endpoint_url)
+    grace = Checkout(machine=new_machine(room, "grace", transcript, way=way), root=room / "grace")
     return Story(
         model=model,
         dataset=dataset,
