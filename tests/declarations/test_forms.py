@@ -73,9 +73,9 @@ def agrees(cls, text):
         return False
     record = strictly(cls, text)
     assert repr(form.record(found)) == repr(record)
-    assert form.values(found, HEADS[cls]) == tuple(getattr(record, name) for name in HEADS[cls])
+    assert form.values(*HEADS[cls])(found) == [getattr(record, name) for name in HEADS[cls]]
     if cls in EVIDENCE:
-        brief = form.without(found, EVIDENCE[cls])
+        brief = form.without(*EVIDENCE[cls])(found)
         again = form.fit(brief)
         assert again is not None
         assert repr(form.record(again)) == repr(strictly(cls, brief))

@@ -1,4 +1,4 @@
-"""Records that another process reads ahead are the ones that are read without it, and what it fails at costs time only."""
+"""What other processes do of a plan is what is done without them, and what they fail at costs time only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import psutil
 import pytest
 from test_settled import MODELS, answer, findings, project, whole_answer  # noqa: F401  the fixture
 
-from stellwerk.app import ahead, quick
+from stellwerk.app import ahead, quick, share
+from stellwerk.app.share import Share
 
 
 @pytest.fixture
 def root(project, tmp_path, monkeypatch):  # noqa: F811
     assert MODELS < quick.MANY
     monkeypatch.setattr(quick, "MANY", 1)
+    monkeypatch.setattr(share, "_processors", lambda: 3)
     shutil.copytree(project, tmp_path / "project", symlinks=True)
     return tmp_path / "project"
 
@@ -35,8 +37,16 @@ def no_child_is_left():
 
 def alone(root, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(ahead, "records_ahead", lambda *_, **__: None)
+        patched.setattr(Share, "possible", staticmethod(lambda: False))
+        patched.setattr(share, "_processors", lambda: 1)
         return whole_answer(root)
+
+
+def done_by(who, monkeypatch):
+    """Let the pieces be taken by these processes only."""
+    here, taken = os.getpid(), Share._done
+    idle = {"all": (), "this": (False,), "others": (True,)}[who]
+    monkeypatch.setattr(Share, "_done", lambda self: {} if (os.getpid() == here) in idle else taken(self))
 
 
 BROKEN = {
@@ -48,21 +58,41 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("who", ["all", "this", "others"])
 @pytest.mark.parametrize("broken", sorted(BROKEN))
-def test_with_and_without_another_process_the_answer_is_the_same(root, monkeypatch, broken):
+def test_with_and_without_other_processes_the_answer_is_the_same(root, monkeypatch, broken, who):
     from test_settled import committed
 
     BROKEN[broken](root / "registry/m0009/2/verdicts/regression.yaml")
     committed(root)
     started = []
-    monkeypatch.setattr(ahead, "Ahead", lambda *args, **named: started.append(1) or Ahead(*args, **named))
+    monkeypatch.setattr(ahead, "Share", counted := type("Counted", (Share,), {}))
+    monkeypatch.setattr(counted, "__init__", lambda *args, **named: started.append(1) or Share.__init__(*args, **named))
     expected = alone(root, monkeypatch)
     assert not started
+    done_by(who, monkeypatch)
     assert whole_answer(root) == expected
     assert started
 
 
-Ahead = ahead.Ahead
+@pytest.mark.parametrize("who", ["all", "this", "others"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda root: (root / "models/m0003/model.yaml").write_text(
+            (root / "models/m0003/model.yaml").read_text().replace("depth: 3", "depth: 4")
+        ),
+        lambda root: (root / "models/m0006/params.yaml").write_text("edited: true\n"),
+        lambda root: (root / "mlops.yaml").write_text((root / "mlops.yaml").read_text().replace("seed: 7", "seed: 8")),
+        lambda root: (root / "environments/production/m0007.yaml").write_text("version: 1\n"),
+    ],
+    ids=["a parameter", "a rendered file", "a default", "a release"],
+)
+def test_what_is_to_be_done_is_planned_alike_by_all(root, monkeypatch, edit, who):
+    edit(root)
+    expected = alone(root, monkeypatch)
+    done_by(who, monkeypatch)
+    assert whole_answer(root) == expected
 
 
 def test_what_the_other_process_read_is_in_the_cache_and_no_longer_read(root, monkeypatch):
@@ -75,19 +105,37 @@ def test_what_the_other_process_read_is_in_the_cache_and_no_longer_read(root, mo
     assert answer(root) == said
 
 
-def failing(_cache):
+def failing():
     raise OSError
 
 
-def dying(_cache):
-    os._exit(9)
-
-
-@pytest.mark.parametrize("read", [failing, dying, lambda cache: cache.put("verdict-brief-2", "x", object())])
-def test_another_process_that_fails_changes_no_answer(root, monkeypatch, read):
-    expected = alone(root, monkeypatch)
-    monkeypatch.setattr(ahead, "Ahead", lambda cache, _, **named: Ahead(cache, read, **named))
+@pytest.mark.parametrize("fail", [failing, lambda: os._exit(9), object], ids=["fails", "dies", "unspeakable"])
+def test_other_processes_that_fail_change_no_answer(root, monkeypatch, fail):
+    expected, here = alone(root, monkeypatch), os.getpid()
+    done_by("others", monkeypatch)
+    monkeypatch.setattr(
+        ahead,
+        "Share",
+        lambda count, do, **named: Share(count, lambda piece: do(piece) if os.getpid() == here else fail(), **named),
+    )
+    monkeypatch.setattr(ahead.Share, "possible", Share.possible, raising=False)
     assert whole_answer(root) == expected
+    assert whole_answer(root) == expected
+
+
+def test_what_others_were_to_write_into_the_cache_is_written_where_they_fail(root, monkeypatch):
+    real = Share._started
+    monkeypatch.setattr(Share, "_started", lambda self, _: real(self, failing))
+    said = answer(root)
+    assert len(cached(root)["verdict-brief-2.json"]) == 6 * MODELS
+    assert answer(root) == said
+
+
+def test_results_are_in_the_order_of_the_pieces_whoever_did_them(monkeypatch):
+    monkeypatch.setattr(share, "_processors", lambda: 4)
+    with Share(share.PIECES, lambda piece: piece * piece) as work:
+        assert work.results() == [piece * piece for piece in range(share.PIECES)]
+    assert work.complete
 
 
 def test_a_mistake_in_the_declarations_leaves_no_process_behind(root):

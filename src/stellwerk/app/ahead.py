@@ -1,83 +1,52 @@
-"""Records read ahead in a process of its own, while this one reads the declarations and the code.
+"""What a whole plan shares with other processes, where there is much of it: to read the records, to plan the models.
 
-Only time is saved: what the other process did not do, for whatever reason, this one does itself.
+What another process found is taken as if it came from the cache, so the answer is what it is without.
 """
 
 from __future__ import annotations
 
-import contextlib
-import marshal
-import os
-import signal
-import warnings
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from stellwerk.adapters.git.survey import whole_of
+from stellwerk.app.share import PIECES, Share
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeVar
 
     from stellwerk.adapters.git.cache import BlobCache
+    from stellwerk.adapters.git.read import WorkTree
+    from stellwerk.adapters.git.survey import Survey
+    from stellwerk.app.workspace import Workspace
     from stellwerk.model.declared import Json
-    from stellwerk.model.ports import Cache, Tree
+    from stellwerk.model.ports import Cache
+    from stellwerk.planning.parts import Parts
+    from stellwerk.reconcile.world import State
+
+    T = TypeVar("T")
 
 Found = dict[str, dict[str, Any]]  # by kind and id
+MANY = 100  # models for which another process pays
+FEW = 8  # models in a piece of work, at least
 
 
 class Ahead:
-    """A cache that also has what another process reads; the first question about that waits for it.
+    """A cache that also has what is read ahead of some kinds; the first question about one waits for all of them."""
 
-    `read` fills the cache it is given, there; `after` runs there once the findings are handed over.
-    """
-
-    def __init__(
-        self, cache: Cache, read: Callable[[Cache], None], *, kinds: Collection[str], after: Callable[[Found], None]
-    ) -> None:
-        self._cache = cache
-        self._kinds = kinds
-        self._found: Found | None = None
-        self._pipe, self._pid = self._started(read, after)
-
-    @staticmethod
-    def _started(read: Callable[[Cache], None], after: Callable[[Found], None]) -> tuple[int, int]:
-        """Where the other process writes what it found, and its id."""
-        ours, theirs = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # what runs in threads is not touched there
-            pid = os.fork()
-        if pid == 0:
-            os.close(ours)
-            try:
-                found = _Kept()
-                read(found)
-                with os.fdopen(theirs, "wb") as pipe:
-                    marshal.dump(found.found, pipe)
-                after(found.found)
-            except BaseException:  # noqa: BLE001, S110 - whatever it is: the parent then reads for itself
-                pass
-            finally:
-                os._exit(0)
-        os.close(theirs)
-        return ours, pid
+    def __init__(self, cache: BlobCache, share: Share, recorded: WorkTree, *, kinds: frozenset[str]) -> None:
+        self._cache, self._share, self._waiting = cache, share, kinds
+        self.recorded = recorded
 
     def get(self, kind: str, blob: str) -> Json:
-        if kind not in self._kinds:
-            return self._cache.get(kind, blob)
-        if self._found is None:
-            self._found = self._received()
-        value = self._found.get(kind, {}).get(blob)
-        return self._cache.get(kind, blob) if value is None else value
+        if kind in self._waiting:
+            self._waiting = frozenset()
+            _keep(self._cache, self._share.results())
+        return self._cache.get(kind, blob)
 
     def put(self, kind: str, blob: str, value: Json) -> None:
         self._cache.put(kind, blob, value)
-
-    def _received(self) -> Found:
-        try:
-            with os.fdopen(self._pipe, "rb", closefd=False) as pipe:
-                found: Any = marshal.loads(pipe.read())  # noqa: S302 - our own process wrote it
-        except (OSError, ValueError, EOFError, TypeError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
     def __enter__(self) -> Self:
         return self
@@ -85,47 +54,94 @@ class Ahead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """The other process has ended after this."""
-        if self._found is None:
-            os.kill(self._pid, signal.SIGKILL)  # nobody asked for what it reads, and before that it writes nothing
-        os.close(self._pipe)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
+        self._share.__exit__(kind, error, trace)
 
 
-def records_ahead(cache: BlobCache, recorded: Tree, *, evidence: bool) -> Ahead | None:
-    """Reads and keeps the records of a registry; None where the cache has some, or no other process can be had."""
+def records_ahead(workspace: Workspace, committed: Survey) -> Ahead | None:
+    """Reads the records of a registry; None where the cache has some, or no other process can be had."""
     from stellwerk.planning.registry import record_paths
-    from stellwerk.planning.sheets import RecordReader
+    from stellwerk.planning.sheets import SEVERAL, RecordReader, prepare
 
+    cache, evidence = workspace.cache, workspace.brief.evidence
     kinds = RecordReader(cache, evidence=evidence).kinds
-    if not hasattr(os, "fork") or any(cache.keeps(kind) for kind in kinds):
+    if not Share.possible() or any(cache.keeps(kind) for kind in kinds):
         return None
+    recorded, _ = whole_of(workspace.reader, committed)
+    paths, _ = record_paths(recorded, RecordReader(cache, evidence=evidence))
+    pieces = _cut(list(paths), least=SEVERAL)
+    prepare(set(paths.values()))
 
-    def read(kept: Cache) -> None:
-        reader = RecordReader(kept, evidence=evidence)
-        paths, _ = record_paths(recorded, reader)
-        for _ in reader.read(recorded, paths):
+    def read(piece: int) -> Found:
+        kept = Kept()
+        for _ in RecordReader(kept, evidence=evidence).read(recorded, {path: paths[path] for path in pieces[piece]}):
             pass
+        return kept.found
 
-    def keep(found: Found) -> None:
-        for kind, values in found.items():
-            for blob, value in values.items():
-                cache.put(kind, blob, value)
-        cache.flush()
-
-    return Ahead(cache, read, kinds=kinds, after=keep)
+    return Ahead(cache, Share(len(pieces), read), recorded, kinds=kinds)
 
 
-class _Kept:
-    """A cache that knows nothing and keeps what it is told."""
+class PlannedAhead:
+    """The models that another process can plan as well. What is new in the cache is written there."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: BlobCache, state: State, parts: Parts, *, now: float) -> None:
+        from stellwerk.planning.plan import Scope, planner_of
+
+        self._cache, self._state, self._parts = cache, state, parts
+        pieces = _cut(state.project.models)
+
+        def plan(piece: int) -> tuple[dict[str, tuple[str, ...]], Found]:
+            kept = Kept(cache)
+            planner = planner_of(state.project, state.observed, now=now, cache=kept, scope=Scope(), parts=parts)
+            found = {model.name: planner.part(model) for model in pieces[piece]}
+            return {name: part.files.paths for name, part in found.items() if part.quiet}, kept.found
+
+        self._new = cache.hand_over()
+        self._share = Share(len(pieces), plan, before=lambda: cache.write(self._new))
+
+    def join(self) -> None:
+        """Plan what is left, and keep of which models there is nothing to say."""
+        quiet: dict[str, tuple[str, ...]] = {}
+        results = self._share.results()
+        for paths, _ in results:
+            quiet |= paths
+        _keep(self._cache, [found for _, found in results])
+        for model in self._state.project.models:
+            if model.name in quiet:
+                self._parts.keep_quiet(model, self._state.observed, quiet[model.name])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._share.__exit__(kind, error, trace)
+        if not self._share.complete:
+            self._cache.take_back(self._new)
+
+
+class Kept:
+    """A cache that keeps apart what it is told."""
+
+    def __init__(self, known: Cache | None = None) -> None:
         self.found: Found = {}
+        self._known = known
 
     def get(self, kind: str, blob: str) -> Json:
-        del kind, blob
-        return None
+        return None if self._known is None else self._known.get(kind, blob)
 
     def put(self, kind: str, blob: str, value: Json) -> None:
         self.found.setdefault(kind, {})[blob] = value
+
+
+def _cut(things: Sequence[T], *, least: int = FEW) -> list[Sequence[T]]:
+    """In at most `PIECES` pieces of about the same length, which is not less than `least` where there are as many."""
+    count = max(1, min(PIECES, len(things) // least))
+    edges = [len(things) * number // count for number in range(count + 1)]
+    return [things[start:end] for start, end in pairwise(edges)]
+
+
+def _keep(cache: BlobCache, results: Sequence[Found]) -> None:
+    for found in results:
+        for kind, values in found.items():
+            cache.put_all(kind, values)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stellwerk.adapters.git.survey import Survey, survey
+from stellwerk.adapters.git.survey import Survey, survey, whole_of
 from stellwerk.planning.settled import (
     KIND,
     Claim,
@@ -26,12 +25,15 @@ from stellwerk.planning.settled import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from stellwerk.app.ahead import Ahead, PlannedAhead
     from stellwerk.app.state import Loaded
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.actions import Plan
     from stellwerk.model.declared import Json
     from stellwerk.model.findings import Finding
-    from stellwerk.model.ports import Cache, Tree
+    from stellwerk.model.ports import Cache
+    from stellwerk.planning.parts import Parts
+    from stellwerk.reconcile.world import State
 
 STORED = "plan"
 FINDINGS = "findings-1"
@@ -50,7 +52,22 @@ class Planned:
 
 def plan_work_tree(workspace: Workspace) -> Planned | None:
     """The plan of the work tree; None where it must be made from nothing."""
-    seen = survey(workspace.reader, *PROMOTIONS, meanwhile=lambda: workspace.cache.get(KIND, STORED))
+    with ExitStack() as others:
+        return _plan(workspace, others)
+
+
+def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
+    """`others` ends the processes that help, which begin as soon as it is known that there is work for them."""
+    ahead: list[Ahead] = []
+
+    def meanwhile(committed: Survey) -> None:
+        if workspace.cache.get(KIND, STORED) is None and len(committed.records) > MANY:
+            from stellwerk.app.ahead import records_ahead
+
+            found = records_ahead(workspace, committed)
+            ahead.extend([others.enter_context(found)] if found else [])
+
+    seen = survey(workspace.reader, *PROMOTIONS, meanwhile=meanwhile)
     if seen is None:
         return None
     listing = _listing(seen)
@@ -63,7 +80,7 @@ def plan_work_tree(workspace: Workspace) -> Planned | None:
         found = _plan_part(workspace, seen, listing, memory, few) if few is not None else None
         if found is not None:
             return found
-    return _plan_whole(workspace, seen, listing)
+    return _plan_whole(workspace, seen, listing, others, *ahead)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +149,24 @@ def empty_plan(seen: Survey) -> Plan:
     return Plan(basis=str(seen.head.commit))
 
 
-def _plan_whole(workspace: Workspace, seen: Survey, listing: Listing) -> Planned | None:
+def _plan_whole(
+    workspace: Workspace, seen: Survey, listing: Listing, others: ExitStack, ahead: Ahead | None = None
+) -> Planned | None:
     from stellwerk.model.actions import Render, WaitKind
+    from stellwerk.planning.parts import Parts
 
-    with ExitStack() as others, _uncollected():
-        cache_for = partial(_ahead, others, workspace) if len(seen.records) > MANY else None
-        loader = workspace.brief
-        loaded = loader.surveyed(seen, hidden=(), records=None, cache_for=cache_for)
+    with _uncollected():
+        loader = replace(workspace.brief, cache=ahead) if ahead else workspace.brief
+        declared, recorded = whole_of(workspace.reader, seen, ahead.recorded if ahead else None)
+        loaded = loader.read(declared, recorded, str(seen.head.commit), proposals=bool(seen.refs))
         if loaded is None:
             return None
+        parts = Parts()
+        planned = _planned_ahead(others, workspace, loaded.state, parts)
         loader.refuse_mistakes(loaded)
-        plan, settled = workspace.plan_and_settled(loaded.state)
+        if planned is not None:
+            planned.join()
+        plan, settled = workspace.plan_and_settled(loaded.state, parts=parts)
         empty = not plan.steps and not plan.waits
         pending = any(isinstance(step.action, Render) and step.action.model is None for step in plan.steps)
         pending = pending or any(wait.kind is WaitKind.EDITED and wait.model is None for wait in plan.waits)
@@ -163,12 +187,14 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _ahead(others: ExitStack, workspace: Workspace, recorded: Tree) -> Cache:
-    """The cache; where it holds no records, another process is started that reads them."""
-    from stellwerk.app.ahead import records_ahead
+def _planned_ahead(others: ExitStack, workspace: Workspace, state: State, parts: Parts) -> PlannedAhead | None:
+    """Plans the state's models with other processes, where that pays; the parts get what is found."""
+    from stellwerk.app.ahead import PlannedAhead
+    from stellwerk.app.share import Share
 
-    ahead = records_ahead(workspace.cache, recorded, evidence=workspace.brief.evidence)
-    return others.enter_context(ahead) if ahead else workspace.cache
+    if len(state.project.models) <= MANY or not Share.possible():
+        return None
+    return others.enter_context(PlannedAhead(workspace.cache, state, parts, now=workspace.clock.now()))
 
 
 def _plan_part(
@@ -188,7 +214,7 @@ def _plan_part(
         folder for name, claim in memory.claims.items() if name not in shown for folder in claim.records
     }
     try:
-        loaded = loader.surveyed(seen, hidden=hidden, records=folders)
+        loaded = loader.part(seen, hidden=hidden, records=folders)
         if loaded is None:
             return None
         loader.refuse_mistakes(loaded)

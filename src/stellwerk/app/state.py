@@ -20,7 +20,7 @@ from stellwerk.planning.policy import Route
 from stellwerk.reconcile.world import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from stellwerk.adapters.git.survey import Survey
     from stellwerk.model.declared import ApprovalRule, Environment, Model
@@ -71,22 +71,13 @@ class Loader:
         recorded = CommitTree(self.reader, tip or head.commit)
         return self._load(declared, recorded, tip or head.commit or "", said)
 
-    def surveyed(
-        self,
-        seen: Survey,
-        *,
-        hidden: Collection[str],
-        records: Collection[str] | None,
-        cache_for: Callable[[Tree], Cache] | None = None,
-    ) -> Loaded | None:
-        """As `work_tree`, from a survey, without the hidden files and with the records of these models (None: all).
+    def part(self, seen: Survey, *, hidden: Collection[str], records: Collection[str]) -> Loaded | None:
+        """As `work_tree`, from a survey, without the hidden files and with the records of these models.
 
-        None where the declarations put the records elsewhere. `cache_for` gives the cache to ask, once it is known
-        where the records are.
+        None where the declarations put the records elsewhere.
         """
-        tree, recorded = part_of(self.reader, seen, hidden=hidden, records=records)
-        loader = replace(self, cache=cache_for(recorded)) if cache_for else self
-        return loader.read(tree, recorded, str(seen.head.commit), proposals=bool(seen.refs))
+        declared, recorded = part_of(self.reader, seen, hidden=hidden, records=records)
+        return self.read(declared, recorded, str(seen.head.commit), proposals=bool(seen.refs))
 
     def read(self, declared: Tree, recorded: Tree, basis: str, *, proposals: bool) -> Loaded | None:
         """The state of these trees; None where the declarations put the records elsewhere.

@@ -178,14 +178,17 @@ class Workspace:
         now = self.clock.now()
         return plan_all(state.project, state.observed, now=now, cache=self.cache, scope=scope, parts=parts)[0]
 
-    def plan_and_settled(self, state: State, *, few: bool = False) -> tuple[Plan, frozenset[str]]:
+    def plan_and_settled(
+        self, state: State, *, few: bool = False, parts: Parts | None = None
+    ) -> tuple[Plan, frozenset[str]]:
         """The plan of a state, and the models that nothing is done for and nothing waits for.
 
-        `few`: the state shows not all models.
+        `few`: the state shows not all models. `parts`: what is known of this plan.
         """
         from stellwerk.planning.plan import Scope, plan_all
 
-        return plan_all(state.project, state.observed, now=self.clock.now(), cache=self.cache, scope=Scope(few=few))
+        now, scope = self.clock.now(), Scope(few=few)
+        return plan_all(state.project, state.observed, now=now, cache=self.cache, scope=scope, parts=parts)
 
     def _observe(self, at: str | None = None, loader: Loader | None = None) -> Loaded:
         chosen = loader or self.loader

@@ -8,6 +8,7 @@ a plan asks a few only. A text that does not fit may be sound all the same; `doc
 from __future__ import annotations
 
 import re
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _DEPTH = 3  # of maps in a free value; deeper ones are left to the reader
+# After a quantifier: what was matched once is not given back, which no pattern here needs, and takes half as long.
+# Before 3.11.5 Python accepted too much by it.
+_KEPT = "+" if sys.version_info >= (3, 11, 5) else ""
 _TEXT = (
-    r"(?!(?:null|Null|NULL|true|True|TRUE|false|False|FALSE)\n)"
-    r"[A-Za-z_/<(][!-9;-~]*(?:(?: (?!\#)|:)[!-9;-~]+)*"  # words
-    r"|'[ -&(-~]*'"
-    r"|[0-9][0-9e]*[a-df][0-9A-Za-z.]*"  # digests: no number has these letters after digits
-    r"|[0-9]+\.[0-9]+\.[0-9][0-9A-Za-z.]*"  # releases: no number has two points
+    r"(?![nNtTfF](?:ull|ULL|rue|RUE|alse|ALSE)\n)"
+    rf"[A-Za-z_/<(][!-9;-~]*{_KEPT}(?:(?: (?!\#)|:)[!-9;-~]+{_KEPT})*{_KEPT}"  # words
+    rf"|'[ -&(-~]*{_KEPT}'"
+    rf"|[0-9][0-9e]*{_KEPT}[a-df][0-9A-Za-z.]*{_KEPT}"  # digests: no number has these letters after digits
+    rf"|[0-9]+{_KEPT}\.[0-9]+{_KEPT}\.[0-9][0-9A-Za-z.]*{_KEPT}"  # releases: no number has two points
 )
+_KEY = f"{KEY}{_KEPT}"
 _NUMBER = r"-?[0-9]{1,18}(?:\.[0-9]{1,25})?(?:e[-+]?[0-9]{1,2})?"
 _FREE = rf"(?:null|true|false|\[\]|\{{\}}|{_NUMBER}|{_TEXT})"
 
@@ -71,6 +76,7 @@ class Form(Generic[T]):
         self._pattern = re.compile(rf"{pattern}\Z", re.ASCII)
         self._maps = tuple(writer.maps)
         self._groups = {part.name: part.group for part in self._parts}
+        self._makers = {part.name: part.make for part in self._parts if part.make is not None}
 
     def fit(self, text: str) -> re.Match[str] | None:
         """The fit of a whole text; None where it may be anything else."""
@@ -92,19 +98,24 @@ class Form(Generic[T]):
         groups: tuple[Any, ...] = (None, *found.groups())
         return _made(self._cls, self._parts, groups)
 
-    def values(self, found: re.Match[str], names: tuple[str, ...]) -> tuple[Any, ...]:
-        """Some fields of a fit, which must be there."""
-        groups: tuple[Any, ...] = (None, *found.groups())
-        return tuple(_value(part, groups) for name in names for part in self._parts if part.name == name)
+    def values(self, *names: str) -> Callable[[re.Match[str]], list[Any]]:
+        """What takes some fields of a fit, which must be there and hold one value each."""
+        takers = [(self._groups[name], self._makers[name]) for name in names]
+        return lambda found: [make(found[group]) for group, make in takers]
 
-    def without(self, found: re.Match[str], names: tuple[str, ...]) -> str:
-        """The text of a fit without these fields, which fits as well where they may be empty."""
-        text, kept, at = found.string, [], 0
-        for start, end in sorted(found.span(self._groups[name]) for name in names):
-            if start >= 0:
-                kept.append(text[at:start])
-                at = end
-        return "".join([*kept, text[at:]])
+    def without(self, *names: str) -> Callable[[re.Match[str]], str]:
+        """What takes the text of a fit without these fields; it fits as well where they may be empty."""
+        groups = sorted(self._groups[name] for name in names)
+
+        def cut(found: re.Match[str]) -> str:
+            text = found.string
+            for group in reversed(groups):
+                start, end = found.span(group)
+                if start >= 0:
+                    text = text[:start] + text[end:]
+            return text
+
+        return cut
 
 
 def form_of(cls: type[T]) -> Form[T] | None:
@@ -154,7 +165,7 @@ class _Writer:
             if field.default is MISSING and field.default_factory is MISSING and not may_be_empty(hints[field.name]):
                 absent = None
             else:
-                pattern = f"(?:{pattern})?"
+                pattern = f"(?:{pattern})?{_KEPT}"
                 absent = _absent(field, hints[field.name])
             lines.append(pattern)
             parts.append(_Part(field.name, group, absent, make, below))
@@ -175,7 +186,7 @@ class _Writer:
             return f"({head}\n(?=  {lead}[^ -]){below})", None, lambda groups: _made(cls, parts, groups)
         if origin is tuple and get_args(hint)[0] is str:
             cut = indent + 2
-            pattern = f"({head}\n(?:{lead}- (?:{_TEXT})\n)+)"
+            pattern = f"({head}\n(?:{lead}- (?:{_TEXT})\n)+{_KEPT})"
             return pattern, lambda text: tuple(unquoted(line[cut:]) for line in text.split("\n")[1:-1]), None
         if indent:
             raise _Formless(name)
@@ -192,16 +203,16 @@ class _Writer:
             first, *rest = _lines(inner[0], 2)
             if not first.startswith("  ") or first.endswith("?"):
                 raise _Formless(inner[0])
-            return f"(?:- {first[2:]}{''.join(rest)})+"
+            return f"(?:- {first[2:]}{''.join(rest)})+{_KEPT}"
         if origin is None or not issubclass(origin, Mapping):
             raise _Formless(hint)
         if _is_free(inner[1]):
-            self.maps.append((group, re.compile(rf"^( +{KEY}):", re.ASCII | re.MULTILINE)))
+            self.maps.append((group, re.compile(rf"\n( +{_KEY}):", re.ASCII)))
             return _free(2, _DEPTH)
-        self.maps.append((group, re.compile(rf"^  ({KEY}):", re.ASCII | re.MULTILINE)))
+        self.maps.append((group, re.compile(rf"\n  ({_KEY}):", re.ASCII)))
         if inner[1] in _SCALARS:
-            return f"(?:  {KEY}: (?:{_SCALARS[inner[1]][0]})\n)+"
-        return f"(?:  {KEY}:\n(?=    [^ -]){''.join(_lines(inner[1], 4))})+"
+            return f"(?:  {_KEY}: (?:{_SCALARS[inner[1]][0]})\n)+{_KEPT}"
+        return f"(?:  {_KEY}:\n(?=    [^ -]){''.join(_lines(inner[1], 4))})+{_KEPT}"
 
 
 def _lines(cls: Any, indent: int) -> list[str]:
@@ -219,17 +230,17 @@ def _lines(cls: Any, indent: int) -> list[str]:
             below = "".join(_lines(hint, indent + 2))
             pattern = f"{head}\n(?=  {lead}[^ -]){below}"
         required = field.default is MISSING and field.default_factory is MISSING and not may_be_empty(hints[field.name])
-        lines.append(pattern if required else f"(?:{pattern})?")
+        lines.append(pattern if required else f"(?:{pattern})?{_KEPT}")
     return lines
 
 
 def _free(indent: int, depth: int) -> str:
     """The lines of a map of free values: scalars, lists of them, and such maps."""
     lead = " " * indent
-    below = f"(?:{lead}- {_FREE}\n)+"
+    below = f"(?:{lead}- {_FREE}\n)+{_KEPT}"
     if depth:
         below = f"(?:{below}|{_free(indent + 2, depth - 1)})"
-    return f"(?:{lead}{KEY}:(?: {_FREE}\n|\n{below}))+"
+    return f"(?:{lead}{_KEY}:(?: {_FREE}\n|\n{below}))+{_KEPT}"
 
 
 def _inner(hint: Any) -> Any:

@@ -11,16 +11,16 @@ import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stellwerk.planning.plan_files import Files
 from stellwerk.planning.policy import Route
 from stellwerk.render.stage import GENERATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from stellwerk.model.actions import Step, Wait
     from stellwerk.model.declared import Model, Project
     from stellwerk.model.observed import ModelFacts, Observed
-    from stellwerk.planning.plan_files import Files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,11 @@ class Part:
     steps: tuple[Step, ...] = ()
     waits: tuple[Wait, ...] = ()
     timed: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to do and nothing waits, whatever the time."""
+        return not (self.files.steps or self.files.waits or self.steps or self.waits or self.timed)
 
 
 @dataclass(slots=True)
@@ -63,6 +68,11 @@ class Parts:
         made = plan(model)
         self._kept[model.name] = _Kept(facts=facts, grounds=grounds, part=made)
         return made
+
+    def keep_quiet(self, model: Model, observed: Observed, paths: Iterable[str]) -> None:
+        """Keep that there is nothing to do for the model, nothing waits, and its files are these."""
+        part = Part(files=Files(paths=tuple(paths)))
+        self._kept[model.name] = _Kept(facts=_facts(model, observed), grounds=self._grounds(model, observed), part=part)
 
     def _grounds(self, model: Model, observed: Observed) -> tuple[Any, ...]:
         """What the plan of the model rests on, apart from its facts and from what all models share."""

@@ -16,6 +16,8 @@ from stellwerk.planning.portion import Portion, take_portion, without
 from stellwerk.planning.shard import Shard, take_shard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stellwerk.model.declared import Dataset, Model, Project
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Cache
@@ -43,6 +45,49 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
     return plan_all(project, observed, now=now, cache=cache, scope=scope)[0]
 
 
+@dataclass(slots=True, kw_only=True)
+class Planner:
+    """Plans models one by one. `snapshots`: the datasets whose first snapshot the plan takes."""
+
+    observed: Observed
+    scope: Scope
+    parts: Parts
+    datasets: Mapping[str, Dataset]
+    snapshots: frozenset[str]
+    gates: Gates
+    renderer: Renderer
+
+    def part(self, model: Model) -> Part:
+        """What the plan says of the model, kept for the next time."""
+        return self.parts.part(model, self.observed, self._plan)
+
+    def _plan(self, model: Model) -> Part:
+        files = self.renderer.files(model, self.observed, asked=_asked(model, self.scope))
+        if model.train is None or model.train.data not in self.datasets or self.scope.model not in {None, model.name}:
+            return Part(files=files)
+        self.gates.timed, first = False, model.train.data in self.snapshots
+        part = plan_route(find_candidate(model, self.observed), self.gates, snapshot=first, retry=self.scope.retry)
+        return Part(files=files, steps=tuple(part.steps), waits=tuple(part.waits), timed=self.gates.timed)
+
+
+def planner_of(
+    project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope, parts: Parts | None = None
+) -> Planner:
+    """The planner of a project's models; arguments as in `plan_all`."""
+    parts = Parts() if parts is None else parts
+    datasets = {dataset.name: dataset for dataset in project.datasets}
+    snapshots = frozenset(name for name in datasets if name not in observed.pointers)
+    return Planner(
+        observed=observed,
+        scope=scope,
+        parts=parts,
+        datasets=datasets,
+        snapshots=snapshots,
+        gates=Gates(project, observed, parts.start(project, observed, snapshots), now),
+        renderer=Renderer(project=project, datasets=datasets, cache=cache, force=scope.force),
+    )
+
+
 def plan_all(
     project: Project, observed: Observed, *, now: float, cache: Cache, scope: Scope, parts: Parts | None = None
 ) -> tuple[Plan, frozenset[str]]:
@@ -50,21 +95,9 @@ def plan_all(
 
     `parts` are those of an earlier plan with the same scope, and become those of this one.
     """
-    parts = Parts() if parts is None else parts
-    datasets = {dataset.name: dataset for dataset in project.datasets}
-    snapshots = {name for name in sorted(datasets) if name not in observed.pointers}
-    gates = Gates(project, observed, parts.start(project, observed, snapshots), now)
-    renderer = Renderer(project=project, datasets=datasets, cache=cache, force=scope.force)
-
-    def plan_model(model: Model) -> Part:
-        files = renderer.files(model, observed, asked=_asked(model, scope))
-        if model.train is None or model.train.data not in datasets or scope.model not in {None, model.name}:
-            return Part(files=files)
-        gates.timed, first = False, model.train.data in snapshots
-        part = plan_route(find_candidate(model, observed), gates, snapshot=first, retry=scope.retry)
-        return Part(files=files, steps=tuple(part.steps), waits=tuple(part.waits), timed=gates.timed)
-
-    found = {model.name: parts.part(model, observed, plan_model) for model in project.models}
+    planner = planner_of(project, observed, now=now, cache=cache, scope=scope, parts=parts)
+    datasets, snapshots, renderer = planner.datasets, planner.snapshots, planner.renderer
+    found = {model.name: planner.part(model) for model in project.models}
     unwanted = renderer.unwanted(observed, {path for part in found.values() for path in part.files.paths})
     files = [*(part.files for part in found.values()), unwanted]
     steps = [step for item in files for step in item.steps]

@@ -23,14 +23,13 @@ from stellwerk.model.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from stellwerk.declarations.forms import Form
     from stellwerk.model.declared import Json
     from stellwerk.model.ports import Cache, Tree
 
 T = TypeVar("T")
-MANY = 100  # files to read for which it pays to compile patterns
+SEVERAL = 100  # files to read for which it pays to compile patterns
 HEADS: Mapping[type, tuple[str, ...]] = {
     VersionRecord: ("number", "fingerprint"),
     Verdict: ("version", "environment"),
@@ -72,6 +71,7 @@ class RecordReader:
         self.unreadable: list[tuple[str, str]] = []
         self.evidence = evidence
         self._kinds = {cls: self._kind(cls) for cls in HEADS}
+        self._takers: dict[type, Callable[[str], list[Any] | None]] = {}
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -91,7 +91,7 @@ class RecordReader:
                     continue
                 known[kind, blob] = sheet
             yield path, sheet
-        many = len(missing) >= MANY
+        many = len(missing) >= SEVERAL
         for path, content in tree.read(missing).items():
             cls, blob = paths[path], blobs[path]
             try:
@@ -111,21 +111,14 @@ class RecordReader:
     def _read(self, path: str, content: bytes, cls: type[T], *, many: bool) -> tuple[Json, Sheet[T]]:
         """What the cache keeps, and the record."""
         if many:
-            from stellwerk.declarations.forms import form_of
-
-            text, form = content.decode("latin-1"), form_of(cls)
-            found = form.fit(text) if form else None
-            if form and found:
-                head = form.values(found, HEADS[cls])
-                text = text if self.evidence or cls not in EVIDENCE else self._cut(form, found, cls)
-                return [list(head), text], Sheet(head, None, text, cls)
+            take = self._takers.get(cls)
+            if take is None:
+                take = self._takers[cls] = _taker(cls, evidence=self.evidence)
+            stored = take(content.decode("latin-1"))
+            if stored is not None:
+                return stored, Sheet(tuple(stored[0]), None, stored[1], cls)
         record = self._brief(decode(cls, _value(path, content, cls), where=path))
         return encode(record), _finished(record)
-
-    def _cut(self, form: Form[T], found: Any, cls: type) -> str:
-        if cls is Verdict and not form.values(found, ("passed",))[0]:
-            return str(found.string)
-        return form.without(found, EVIDENCE[cls])
 
     def _brief(self, record: T) -> T:
         if not self.evidence and isinstance(record, VersionRecord):
@@ -133,6 +126,36 @@ class RecordReader:
         if not self.evidence and isinstance(record, Verdict) and record.passed:
             return replace(record, checks=())
         return record
+
+
+def prepare(classes: Iterable[type[Any]]) -> None:
+    """Compile the patterns of these classes now."""
+    from stellwerk.declarations.forms import form_of
+
+    for cls in classes:
+        form_of(cls)
+
+
+def _taker(cls: type[Any], *, evidence: bool) -> Callable[[str], list[Any] | None]:
+    """What makes of a text that fits what the cache keeps of it: the head, and the text a plan needs."""
+    from stellwerk.declarations.forms import form_of
+
+    form = form_of(cls)
+    if form is None:
+        return lambda _: None
+    fit, head = form.fit, form.values(*HEADS[cls])
+    if evidence or cls not in EVIDENCE:
+        return lambda text: [head(found), text] if (found := fit(text)) else None
+    cut, passed = form.without(*EVIDENCE[cls]), form.values("passed") if cls is Verdict else None
+
+    def take(text: str) -> list[Any] | None:
+        found = fit(text)
+        if found is None:
+            return None
+        failed = passed is not None and not passed(found)[0]
+        return [head(found), text if failed else cut(found)]
+
+    return take
 
 
 def _finished(record: T) -> Sheet[T]:

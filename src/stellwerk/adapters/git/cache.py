@@ -14,6 +14,7 @@ from stellwerk.adapters.leftovers import beside
 from stellwerk.model.ids import CHANGED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from stellwerk.model.declared import Json
@@ -52,13 +53,35 @@ class BlobCache:
         self._used.setdefault(kind, {})[blob] = value
         self._new.add(kind)
 
+    def put_all(self, kind: str, values: Mapping[str, Json]) -> None:
+        """Keep what another process found; none of the ids is of a changed file."""
+        if kind not in self._known:
+            self._known[kind] = self._load(kind)
+        self._known[kind].update(values)
+        self._used.setdefault(kind, {}).update(values)
+        self._new.add(kind)
+
     def keeps(self, kind: str) -> bool:
         """Whether there is a file of that kind, whatever it holds."""
         return self._path(kind).exists()
 
     def flush(self) -> None:
         """Write what is new. A cache that cannot be written is no error."""
-        for kind in sorted(self._new):
+        self.write(self.hand_over())
+
+    def hand_over(self) -> frozenset[str]:
+        """The kinds of which something is new; whoever asks writes them, and until more is new nobody else does."""
+        new = frozenset(self._new)
+        self._new.clear()
+        return new
+
+    def take_back(self, kinds: frozenset[str]) -> None:
+        """These kinds were perhaps not written."""
+        self._new |= kinds
+
+    def write(self, kinds: frozenset[str]) -> None:
+        """Write these kinds, where that can be done."""
+        for kind in sorted(kinds):
             kept = {**self._known.get(kind, {}), **self._used[kind]}
             if len(kept) > 2 * len(self._used[kind]) + 1000:
                 kept = self._used[kind]
@@ -66,7 +89,6 @@ class BlobCache:
                 self._write(kind, kept)
             except OSError:
                 return
-        self._new.clear()
 
     def _path(self, kind: str) -> Path:
         return self.folder / f"{kind}.json"

@@ -36,10 +36,10 @@ class Survey:
     refs: str
 
 
-def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[], object] | None = None) -> Survey | None:
+def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[Survey], object] | None = None) -> Survey | None:
     """None where a plain look is not enough: nothing committed, a merge under way, records changed by hand.
 
-    `prefixes` are the refs to list. `meanwhile` is called while git is at work.
+    `prefixes` are the refs to list. `meanwhile` is called while git is at work, with what is committed.
     """
     beside = [entry for entry in sorted(os.listdir(reader.root)) if entry not in {".git", REGISTRY}]  # noqa: PTH208
     # Folders are searched for untracked files; of the registry, which has the most, only what is committed counts.
@@ -58,7 +58,7 @@ def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[], object] | 
             refs=reader.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes),
         )
         if meanwhile is not None:
-            meanwhile()
+            meanwhile(known)
         changed, added = (process.communicate()[0].decode("utf-8", "surrogateescape") for process in (status, others))
     if status.returncode or others.returncode:
         return None
@@ -124,17 +124,32 @@ def _with_changes(reader: GitReader, known: Survey, status: str, added: Sequence
     return replace(known, head=head, files=files)
 
 
-def part_of(
-    reader: GitReader, seen: Survey, *, hidden: Collection[str], records: Collection[str] | None
-) -> tuple[WorkTree, WorkTree]:
-    """What lies here and what is committed, without the hidden files, with the records of these models (None: all).
-
-    Both are read from the files that lie here: of records and of unchanged files they are what is committed.
-    """
+def recorded_files(reader: GitReader, seen: Survey, records: Collection[str] | None = None) -> dict[str, str]:
+    """The files below `registry/`, by path, of these models (None: all), in the commit."""
     wanted = [f"{REGISTRY}/{name}" for name in records or () if name in seen.records]
     if records is None and seen.records:
         wanted = [f"{REGISTRY}/"]
-    listed = _entries(reader, "-r", "-z", str(seen.head.commit), *wanted) if wanted else {}
+    return _entries(reader, "-r", "-z", str(seen.head.commit), *wanted) if wanted else {}
+
+
+def whole_of(reader: GitReader, seen: Survey, committed: WorkTree | None = None) -> tuple[WorkTree, WorkTree]:
+    """What lies here and what is committed, all of it; the latter is `committed`, where that is known already."""
+    if committed is None:
+        committed = WorkTree(reader, listed={**seen.committed, **recorded_files(reader, seen)})
+    if seen.files == seen.committed:
+        return committed, committed
+    records = {path: entry for path, entry in committed.listed.items() if path.startswith(f"{REGISTRY}/")}
+    return WorkTree(reader, listed={**seen.files, **records}), committed
+
+
+def part_of(
+    reader: GitReader, seen: Survey, *, hidden: Collection[str], records: Collection[str]
+) -> tuple[WorkTree, WorkTree]:
+    """What lies here and what is committed, without the hidden files, with the records of these models.
+
+    Both are read from the files that lie here: of records and of unchanged files they are what is committed.
+    """
+    listed = recorded_files(reader, seen, records)
     shown = {path: entry for path, entry in seen.files.items() if path not in hidden}
     committed = {path: entry for path, entry in seen.committed.items() if path not in hidden}
     return WorkTree(reader, listed={**shown, **listed}), WorkTree(reader, listed={**committed, **listed})
