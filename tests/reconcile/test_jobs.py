@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -151,6 +152,7 @@ def in_training(project, process, many: int) -> list[psutil.Process]:
             if sum(len(item.children()) for item in templates if "confine" in item.cmdline()) >= many:
                 forks = [fork for item in templates for fork in item.children(recursive=True)]
                 return [root, *root.children(recursive=True), *templates, *forks]
+        time.sleep(0.1)  # looking at all processes of the machine takes as long
     raise AssertionError(process.communicate()[0])
 
 
