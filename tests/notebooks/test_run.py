@@ -1,82 +1,32 @@
-"""A notebook is run as a whole, tested, and proven to be what its module is."""
+"""A notebook is run from a fresh kernel and proven to be what its module is; each way to go wrong is told apart."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
+import sysconfig
+import tempfile
+import time
+import venv
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from dvc.cli import main as dvc_main
+from proving import NOTEBOOK, SOURCE, TESTED, proven, written
 
-from stellwerk.notebooks.text import ipynb, notebook_of
-from stellwerk.training import notebook_proof, notebook_run
-from stellwerk.training.notebook_proof import NotebookSource
-from stellwerk.training.notebook_run import Written
+from stellwerk.adapters import environments, process
+from stellwerk.adapters.child import Isolation
+from stellwerk.training.notebook_proof import compare, in_sync
+from stellwerk.training.smoke import Written
 
 pytest.importorskip("nbclient", reason="running notebooks needs the extra stellwerk[notebook]")
 pytest.importorskip("ipykernel", reason="running notebooks needs the extra stellwerk[notebook]")
 
-SOURCE = "models/demand/demand.ipynb"
-MLOPS = """
-    version: 1
-    datasets:
-      sales: {path: data/sales.csv, stand_in: made-up}
-      made-up: {path: data/made-up.csv}
-    models: {demand: {source: models/demand/demand.ipynb, target: sold, train: {data: sales}}}
-"""
 SLEEP = f"98765.{os.getpid()}"  # its own in each test process: what others leave for a moment is not ours
 ENDLESS = f"""import subprocess, time
 subprocess.Popen(["sleep", "{SLEEP}"], start_new_session=True)
+open("started", "w").close()
 while True: time.sleep(1)"""
-DEV = "purpose: development\n"
-ROWS = "season,sold\n" + "".join(f"{season},{n}\n" for n in range(30) for season in ("summer", "winter"))
-NOTEBOOK = """\
-# %% [markdown]
-# Demand
-# %% export
-import pandas as pd
-SHIFT = 0.1
-# %%
-frame = pd.read_csv("../../data/sales.csv")
-assert set(frame["season"]) == {"summer", "winter"}, "these are not the stand-in rows"
-open("note.txt", "w").write("inside")
-frame.head()
-# %% train
-def train(frame):
-    return frame.groupby("season")["sold"].mean() + SHIFT
-# %% predict
-def predict(model, frame):
-    return frame["season"].map(model).to_numpy()
-# %% test
-def test_a_mean_is_predicted():
-    frame = pd.DataFrame({"season": ["summer"] * 2, "sold": [1, 3]})
-    assert predict(train(frame), frame).tolist() == [2.1, 2.1]
-"""
-
-
-@pytest.fixture
-def project(repo, tmp_path):
-    """A project with a snapshot, whose notebook is the text that is asked for."""
-
-    def make(text: str, train: str = ""):
-        mlops = MLOPS.replace("{data: sales}", f"{{data: sales{train}}}")
-        files = {"mlops.yaml": mlops, "environments/dev.yaml": DEV, SOURCE: ipynb(notebook_of(text)).decode()}
-        repo.gen({**files, ".gitignore": "/data/*.csv\n"})
-        assert dvc_main(["--cd", str(repo.root), "init", "--quiet"]) == 0
-        assert dvc_main(["--cd", str(repo.root), "remote", "add", "-q", "-d", "storage", str(tmp_path / "store")]) == 0
-        repo.git("add", "--all")
-        repo.git("commit", "--quiet", "--message", "declare")
-        repo.gen({"data/made-up.csv": ROWS, "data/sales.csv": "season,sold\nautumn,1\n"})
-        # The snapshot lets `stellwerk check` and `notebook test` see rows.
-        done = repo.stellwerk("snapshot", "made-up", "--because", "first rows")
-        assert done.returncode == 0, done.stderr
-        done = repo.stellwerk("notebook", "convert", "demand")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return repo
-
-    return make
 
 
 def content(path: Path) -> bytes:
@@ -86,74 +36,130 @@ def content(path: Path) -> bytes:
         return b""
 
 
-def outcome(project, *words: str) -> tuple[int, dict[str, tuple[bool, str]]]:
-    done = project.stellwerk(*words, "--out", "checks.json")
-    assert (project.root / "checks.json").exists(), done.stdout + done.stderr
-    checks = json.loads(project.read("checks.json"))["checks"]
-    return done.returncode, {check["name"]: (check["passed"], check.get("detail", "")) for check in checks}
-
-
-def test_a_notebook_runs_passes_its_tests_and_is_what_its_module_is(project):
-    code, checks = outcome(project(NOTEBOOK), "check", "demand", "dev")
-    assert code == 0, checks
-    assert checks["notebook runs"][1].startswith("5 cells")
-    assert checks["notebook tests"] == (True, checks["notebook tests"][1])
-    assert "1 passed" in checks["notebook tests"][1]
-    assert "the same 60 predictions" in checks["equivalence"][1]
-    assert "unit tests" not in checks
-    assert "smoke training" in checks
-
-
-def test_state_that_exploration_leaves_behind_is_caught(project):
+def test_state_that_exploration_leaves_behind_is_caught(tmp_path):
     text = NOTEBOOK.replace("frame.head()", 'globals().update({"SHIFT": 5.1})')
-    code, checks = outcome(project(text), "notebook", "test", "demand")
-    assert code == 1
+    checks = proven(written(tmp_path, text), tmp_path)
     assert checks["notebook runs"][0]
     passed, detail = checks["equivalence"]
     assert not passed
     assert "at most 5 apart" in detail
     assert "a cell that does not ship" in detail
+    assert "notebook tests" not in checks
 
 
-def test_training_by_chance_is_said_with_what_to_seed(project):
-    text = NOTEBOOK.replace("+ SHIFT", "+ np.random.default_rng().random()").replace(
-        "import pandas as pd\n", "import pandas as pd\nimport numpy as np\n"
-    )
-    _, checks = outcome(project(text), "notebook", "test", "demand")
+def test_training_by_chance_is_said_with_what_to_seed_and_each_test_names_its_cell(tmp_path):
+    text = NOTEBOOK.replace("+ SHIFT", "+ np.random.default_rng().random()")
+    text = text.replace("import pandas as pd\n", "import pandas as pd\nimport numpy as np\n") + TESTED
+    text += "# %% test\ndef test_that_holds():\n    assert SHIFT == 0.1\ndef test_that_fails():\n    assert SHIFT > 1\n"
+    checks = proven(written(tmp_path, text), tmp_path)
     passed, detail = checks["equivalence"]
     assert not passed
     assert detail.startswith("training is not deterministic")
     assert "default_rng(seed)" in detail
-    assert "cell 6, line 3: test_a_mean_is_predicted" in checks["notebook tests"][1]
+    passed, detail = checks["notebook tests"]
+    assert not passed
+    assert "cell 6, line 3: test_a_mean_is_predicted: assert" in detail
+    assert "cell 7, line 4: test_that_fails: assert 0.1 > 1" in detail
+    assert "2 failed, 1 passed" in detail
 
 
-@pytest.mark.parametrize(
-    ("line", "seconds", "said"),
-    [
-        (ENDLESS, "12", "cell 3 did not end within 12 seconds"),
-        ("import os; os._exit(9)", "100", "cell 3 killed its kernel"),
-        ("1 / 0", "100", "cell 3, line 4: ZeroDivisionError"),
-    ],
-)
-def test_a_cell_that_does_not_end_well_is_named_and_nothing_is_left(project, line, seconds, said):
-    text = NOTEBOOK.replace("frame.head()", line).partition("# %% test")[0]
-    code, checks = outcome(project(text), "notebook", "test", "demand", "--timeout", seconds)
-    assert code == 1
+def test_a_cell_that_never_ends_is_named_and_nothing_is_left(tmp_path, monkeypatch):
+    text = NOTEBOOK.replace("frame.head()", ENDLESS)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def clock() -> float:
+        """An hour later from the moment at which the cell does nothing any more."""
+        return time.monotonic() + 3600 * any(tmp_path.glob("stellwerk-job-*/code/models/demand/started"))
+
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=clock, sleep=time.sleep))
+    checks = proven(written(tmp_path, text), tmp_path, timeout=3000)
     passed, detail = checks["notebook runs"]
     assert not passed
-    assert said in detail
+    assert f"{SOURCE} cell 3 did not end within 3000 seconds" in detail
     assert "equivalence" not in checks
     assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if SLEEP.encode() in content(path)]
 
 
-def judged(monkeypatch, modules, *, tolerance):
-    """What is said where the notebook predicted 1.0 and 2.0, and the module in its runs these."""
-    runs = iter(Written(predictions=f"prediction\n{text}\n", decisions=None) for text in modules)
-    monkeypatch.setattr(notebook_proof, "_module_predicts", lambda *_, **__: next(runs))
-    source = NotebookSource(path=SOURCE, tests="", tolerance=tolerance)
-    theirs = Written(predictions="prediction\n1.0\n2.0\n", decisions=None)
-    rows = SimpleNamespace(rows=[0, 1])
-    return notebook_proof._equivalence(source, None, rows, theirs, root=None, around=None)
+def test_a_notebook_that_writes_outside_of_its_folder_is_refused(tmp_path):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    write = f'import os\nos.system("touch {other}/by-a-child")\nframe.to_csv("{other}/by-python.csv")'
+    checks = proven(written(tmp_path, NOTEBOOK.replace("frame.head()", write)), tmp_path)
+    passed, detail = checks["notebook runs"]
+    assert not passed
+    assert f"cell 3, line 6: PermissionError: '{other}/by-python.csv' is outside of the notebook's folder" in detail
+    assert [path.name for path in other.iterdir()] == ([] if grants_namespaces(tmp_path) else ["by-a-child"])
+
+
+def test_without_namespaces_it_is_refused_as_well_and_a_cell_that_kills_its_kernel_is_named(tmp_path):
+    cell = f"""
+import os
+for write in (os.mkdir, os.remove, lambda path: open(path, "a"), lambda path: os.rename("note.txt", path)):
+    try:
+        write("{tmp_path}/{SOURCE}")
+    except PermissionError as error:
+        assert "outside of the notebook's folder" in str(error), error
+    else:
+        raise AssertionError(write)
+os.makedirs("../demand/below/more", exist_ok=True)
+open("/dev/null", "w").close()
+os._exit(9)"""
+    checks = proven(written(tmp_path, NOTEBOOK.replace("frame.head()", cell)), tmp_path, namespace=False)
+    passed, detail = checks["notebook runs"]
+    assert not passed
+    assert f"{SOURCE} cell 3 killed its kernel" in detail
+
+
+def grants_namespaces(folder: Path) -> bool:
+    settings = {"env": dict(os.environ), "timeout": 30, "log": folder / "probe.txt", "isolation": Isolation()}
+    return process.run(["true"], cwd=folder, **settings).isolation == "namespace"
+
+
+@pytest.fixture
+def own_environment(tmp_path, monkeypatch):
+    """`own_environment(packages=True)`: requirements whose environment has what is installed here, else nothing."""
+
+    def declare(*, packages: bool) -> str:
+        def make(folder: Path, _python: Path, _requirements: Path) -> None:
+            venv.create(folder, symlinks=True)
+            if packages:
+                site = next(folder.glob("lib/python*/site-packages"))
+                (site / "here.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+            (folder / environments.COMPLETE).touch()
+
+        monkeypatch.setattr(environments, "_make", make)
+        (tmp_path / "requirements.txt").write_text("ipykernel\npandas\n" if packages else "pandas\n")
+        return "requirements.txt"
+
+    return declare
+
+
+def test_the_kernel_and_the_module_are_of_the_models_own_environment_and_as_near_as_declared(
+    tmp_path, own_environment, isolated_environment
+):
+    own = f'assert sys.prefix.startswith("{isolated_environment}"), sys.prefix'
+    train = f'    {own}\n    last = 1e-12 if "ipykernel" in sys.modules else 0.0\n'
+    text = NOTEBOOK.replace("frame.head()", own).replace("def train(frame):\n", f"def train(frame):\n{train}")
+    text = text.replace("+ SHIFT", "+ SHIFT + last").replace(
+        "import pandas as pd\n", "import sys\nimport pandas as pd\n"
+    )
+    notebook = dataclasses.replace(written(tmp_path, text), tolerance=1e-9)
+    checks = proven(notebook, tmp_path, requirements=own_environment(packages=True))
+    assert checks["notebook runs"][0], checks
+    passed, detail = checks["equivalence"]
+    assert passed
+    assert detail.startswith("60 predictions at most ")
+    assert "1e-09 is declared" in detail
+
+
+def test_an_environment_without_ipykernel_is_told_what_to_require(tmp_path, own_environment):
+    checks = proven(written(tmp_path, NOTEBOOK), tmp_path, requirements=own_environment(packages=False))
+    message = "the model's environment has no ipykernel: add `ipykernel` to requirements.txt"
+    assert checks["notebook runs"] == (False, message)
+
+
+def same(values: str, decisions: str | None = None) -> Written:
+    return Written(predictions=f"prediction\n{values}\n", decisions=decisions)
 
 
 @pytest.mark.parametrize(
@@ -163,33 +169,68 @@ def judged(monkeypatch, modules, *, tolerance):
         (["1.0\n2.0000000000000004"] * 2, None, False, "at most 4.44089e-16 apart"),
         (["1.0\n2.0000000000000004"], 1e-9, True, "1e-09 is declared"),
         (["1.0\n2.1"] * 2, 1e-9, False, "does not predict what the notebook does"),
+        (["1.0\n2.1", "1.0\n2.1000000000000005"], 1e-9, False, "does not predict what the notebook does"),
         (["1.0\n2.1", "1.0\n2.2"], 1e-9, False, "not deterministic"),
         (["1.0\nnan"] * 2, 1e-9, False, "does not predict what the notebook does"),
         (["yes\nno"] * 2, 1e-9, False, "does not predict what the notebook does"),
     ],
 )
-def test_predictions_are_the_same_bit_for_bit_or_as_near_as_declared(monkeypatch, modules, tolerance, passed, said):
-    result = judged(monkeypatch, modules, tolerance=tolerance)
+def test_predictions_are_the_same_bit_for_bit_or_as_near_as_declared(modules, tolerance, passed, said):
+    """The notebook predicts 1.0 and 2.0, its module in its runs these."""
+    ours, *more = map(same, modules)
+    result = compare(same("1.0\n2.0"), ours, lambda: more[0], tolerance=tolerance)
     assert result.passed == passed
     assert said in result.detail
 
 
-def test_without_jupyter_the_check_fails_and_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr(notebook_run.importlib.util, "find_spec", lambda _: None)
-    (tmp_path / "demand.ipynb").write_bytes(ipynb(notebook_of(NOTEBOOK.partition("# %% test")[0])))
-    source = NotebookSource(path="demand.ipynb", tests="")
-    (result,) = notebook_proof.prove_notebook(source, None, rows_file=None, root=tmp_path, around=None)
+@pytest.mark.parametrize(
+    ("decisions", "tolerance", "passed"),
+    [
+        ("order,unit\n3.0,box\n,bag\n", None, True),
+        ("order,unit\n3.0000000000000004,box\n,bag\n", None, False),
+        ("order,unit\n3.0000000000000004,box\n,bag\n", 1e-9, True),
+        ("order,unit\n3.0,bag\n,bag\n", 1e-9, False),
+        ("order,unit\n3.0,box\n0.0,bag\n", 1e-9, False),
+        (None, 1e-9, False),
+    ],
+)
+def test_decisions_are_compared_as_predictions_are(decisions, tolerance, passed):
+    theirs, ours = same("1.0", "order,unit\n3.0,box\n,bag\n"), same("1.0", decisions)
+    assert compare(theirs, ours, lambda: ours, tolerance=tolerance).passed == passed
+
+
+def edit(path: str, old: str, new: str):
+    return lambda root: (root / path).write_text((root / path).read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edit("models/demand/demand.py", "SHIFT = 0.1", "SHIFT = 0.2"), "render --force models/demand/demand.py"),
+        (edit("models/demand/tests/test_demand.py", "2.1", "3.1"), "--force models/demand/tests/test_demand.py"),
+        (edit("models/demand/demand.py", "# Rendered", "# Written"), "render --force models/demand/demand.py"),
+        (lambda root: (root / "models/demand/demand.py").unlink(), "demand.py is missing: stellwerk notebook convert"),
+        (
+            lambda root: written(root, NOTEBOOK.replace("0.1", "0.2") + TESTED),
+            "demand.py was made from another state of models/demand/demand.ipynb: stellwerk notebook convert demand",
+        ),
+    ],
+)
+def test_a_module_that_is_not_what_the_notebook_becomes_is_no_proof(tmp_path, change, said):
+    notebook = written(tmp_path, NOTEBOOK + TESTED)
+    assert in_sync(notebook, tmp_path).passed
+    change(tmp_path)
+    result = in_sync(notebook, tmp_path)
     assert not result.passed
-    assert "pip install 'stellwerk[notebook]'" in result.detail
+    assert said in result.detail
 
 
-def test_a_notebook_is_not_run_where_development_may_not_see_its_data(repo):
-    mlops = MLOPS.replace(", stand_in: made-up}", ", classification: secret}")
-    mlops = mlops.replace("version: 1", "version: 1\n    classifications: [public, secret]")
-    dev = DEV + "data: {allows: [public]}\n"
-    repo.gen({"mlops.yaml": mlops, "environments/dev.yaml": dev, SOURCE: ipynb(notebook_of(NOTEBOOK)).decode()})
-    repo.git("add", "--all")
-    repo.git("commit", "--quiet", "--message", "declare")
-    done = repo.stellwerk("notebook", "test", "demand")
-    assert done.returncode == 1
-    assert "'dev' does not allow secret data, and 'sales' has no stand-in" in done.stderr, done.stderr
+def test_line_ends_do_not_count_but_tests_that_no_cell_has_any_more_do(tmp_path):
+    written(tmp_path, NOTEBOOK + TESTED)
+    notebook = written(tmp_path, NOTEBOOK)
+    module = tmp_path / "models/demand/demand.py"
+    module.write_bytes(module.read_bytes().replace(b"\n", b"\r\n"))
+    detail = f"models/demand/tests/test_demand.py is left over, {SOURCE} has no test cell any more: stellwerk render"
+    assert in_sync(notebook, tmp_path).detail == detail
+    (tmp_path / "models/demand/tests/test_demand.py").write_text("def test_of_our_own(): pass\n")
+    assert in_sync(notebook, tmp_path).passed

@@ -21,11 +21,21 @@ def command(console: Console, /, *, model: str, timeout: float | None, out: str 
 
     Its module must then predict what the notebook does. Needs `stellwerk[notebook]`.
     """
+    from stellwerk.errors import StellwerkError
+    from stellwerk.model.records import CheckResult
     from stellwerk.report.checks import checks_json, checks_text
 
-    environment, checks = console.open().run_notebook(model, timeout=timeout)
-    if out is not None:
-        console.path(out).parent.mkdir(parents=True, exist_ok=True)
-        console.path(out).write_text(checks_json(checks, model, environment), encoding="utf-8")
+    def keep(checks: tuple[CheckResult, ...], environment: str | None) -> None:
+        if out is not None:
+            console.path(out).parent.mkdir(parents=True, exist_ok=True)
+            console.path(out).write_text(checks_json(checks, model, environment), encoding="utf-8")
+
+    workspace = console.open()
+    try:
+        environment, checks = workspace.run_notebook(model, timeout=timeout)
+    except StellwerkError as error:
+        keep((CheckResult(name="notebook runs", passed=False, detail=error.message),), None)
+        raise
+    keep(checks, environment)
     console.show(checks_text(checks, color=console.color, width=console.width))
     return 0 if all(check.passed for check in checks) else FAILED

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stellwerk.model.declared import CommandCheck, Control, Environment, Json, Model, Project, Purpose, Threshold
+from stellwerk.model.declared import (
+    NOTEBOOK,
+    CommandCheck,
+    Control,
+    Environment,
+    Json,
+    Model,
+    Project,
+    Purpose,
+    Threshold,
+)
 from stellwerk.planning.fingerprint import digest
 
 if TYPE_CHECKING:
@@ -23,6 +33,7 @@ class Policy:
     """The checks of one model in one environment. `digest` is '' where nothing is checked."""
 
     source: bool = False  # unit tests and a smoke training, before a version exists
+    equivalence: str = ""  # of a notebook and its module: `exact`, or how far apart they may predict; '' without one
     function: bool = False  # the package loads in a clean process and predicts
     thresholds: tuple[Threshold, ...] = ()
     measures: bool = False  # thresholds are judged here, even if there are none
@@ -108,6 +119,7 @@ class Route:
         )
         policy = Policy(
             source=purpose is Purpose.DEVELOPMENT,
+            equivalence=_equivalence(model) if purpose is Purpose.DEVELOPMENT else "",
             function=purpose is Purpose.INTEGRATION,
             thresholds=model.thresholds if measures else (),
             measures=measures,
@@ -118,6 +130,7 @@ class Route:
             return policy
         return Policy(
             source=policy.source,
+            equivalence=policy.equivalence,
             function=policy.function,
             thresholds=policy.thresholds,
             measures=policy.measures,
@@ -133,7 +146,7 @@ class Route:
     def _digest(self, model: Model, policy: Policy) -> str:
         if policy.thresholds:
             return self._digest_of(model, policy)
-        key = (policy.source, policy.function, policy.measures, policy.commands, policy.controls)
+        key = (policy.source, policy.equivalence, policy.function, policy.measures, policy.commands, policy.controls)
         if key not in self._digests:
             self._digests[key] = self._digest_of(model, policy)
         return self._digests[key]
@@ -149,6 +162,7 @@ class Route:
                 "metrics": {file.path: file.digest for file in code},
                 "commands": [[item.name, item.command] for item in policy.commands],
                 "controls": [[item.name, item.check] for item in policy.controls],
+                **({"equivalence": policy.equivalence} if policy.equivalence else {}),
             }
         )
 
@@ -167,6 +181,12 @@ class Route:
             seen.add(current)
             current = self.environments[current].after
         return False
+
+
+def _equivalence(model: Model) -> str:
+    if model.source is None or not model.source.endswith(NOTEBOOK):
+        return ""
+    return "exact" if model.tolerance is None else repr(float(model.tolerance))
 
 
 def _threshold(item: Threshold) -> Json:

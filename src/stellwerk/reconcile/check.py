@@ -15,7 +15,7 @@ from stellwerk.model.records import CheckResult, Incident, Verdict, VersionRecor
 from stellwerk.model.views import Done
 from stellwerk.planning.gates import check_words
 from stellwerk.planning.policy import Policy, evaluation_digest, verdict_key
-from stellwerk.planning.sources import importable
+from stellwerk.planning.sources import importable, texts_of
 from stellwerk.reconcile.discretion import discreet, quotes, sensitive
 from stellwerk.reconcile.messages import check_lines, message
 from stellwerk.reconcile.presence import fetch
@@ -34,7 +34,8 @@ from stellwerk.training.evaluate import (
     function_check,
 )
 from stellwerk.training.masked import surroundings
-from stellwerk.training.notebook_proof import NotebookSource, prove_notebook
+from stellwerk.training.notebook_proof import NotebookSource, in_sync, prove_notebook
+from stellwerk.training.notebook_run import refuse_without_jupyter
 from stellwerk.training.serving import Served
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def source_verdict(
 def source_checks(
     world: World, state: State, model: Model, environment: Environment, on_line: Lines
 ) -> list[CheckResult]:
-    """Unit tests and a smoke training on data the environment may see."""
+    """Unit tests, a smoke training and the proof of a notebook, on data the environment may see."""
     on_line(f"checking the source of {model.name} in {environment.name}")
     dataset = dataset_for(state, model, environment)
     with tempfile.TemporaryDirectory(prefix="stellwerk-source-") as room:
@@ -199,7 +200,7 @@ def source_checks(
                 folder=f"models/{model.name}",
                 masked=world.masked,
                 environ=world.environ,
-                notebook=notebook_source(state, model),
+                notebook=notebook_source(world, state, model),
             )
         )
 
@@ -208,9 +209,13 @@ def notebook_checks(
     world: World, state: State, model: Model, environment: Environment, timeout: float | None
 ) -> tuple[CheckResult, ...]:
     """Run the model's notebook on data the environment may see. StellwerkError where there are none."""
-    notebook, dataset = notebook_source(state, model), dataset_for(state, model, environment)
+    notebook, dataset = notebook_source(world, state, model), dataset_for(state, model, environment)
     if notebook is None:
         raise ValueError(model.name)
+    refuse_without_jupyter(notebook.path)
+    sync = in_sync(notebook, world.root)
+    if not sync.passed:
+        return (sync,)
     if dataset is None:
         message = (
             f"{environment.name} may not see the data of {model.name}, and they have no `stand_in` that it may see"
@@ -225,16 +230,27 @@ def notebook_checks(
         hidden = (*world.masked, rows)
         limit = stage.timeout if timeout is None else timeout
         around = surroundings(world.root, masked=hidden, environ=world.environ, timeout=limit)
-        return prove_notebook(notebook, stage, rows_file=rows, root=world.root, around=around)
+        return (sync, *prove_notebook(notebook, stage, rows_file=rows, root=world.root, around=around))
 
 
-def notebook_source(state: State, model: Model) -> NotebookSource | None:
-    """The model's notebook, where its source is one."""
-    if model.source is None or not model.source.endswith(NOTEBOOK):
+def notebook_source(world: World, state: State, model: Model) -> NotebookSource | None:
+    """The model's notebook as it lies in the work tree, where its source is one."""
+    if model.source is None or model.module is None or not model.source.endswith(NOTEBOOK):
         return None
-    tests = f"models/{model.name}/tests/test_{module_name(model.source)}.py"
     local = frozenset(importable(state.tree.blobs()))
-    return NotebookSource(path=model.source, tests=tests, tolerance=model.tolerance, local=local)
+    try:
+        texts = texts_of(model, (world.root / model.source).read_bytes(), local)
+    except OSError as error:
+        raise StellwerkError("the notebook cannot be read", where=model.source, hint=str(error.strerror)) from error
+    return NotebookSource(
+        model=model.name,
+        path=model.source,
+        module=model.module,
+        tests=f"models/{model.name}/tests/test_{module_name(model.source)}.py",
+        texts=texts,
+        tolerance=model.tolerance,
+        local=local,
+    )
 
 
 def stage_params(state: State, model: Model) -> Mapping[str, Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,11 @@ from stellwerk.training.contract import StageParams, decode_params
 from stellwerk.training.jobs import Finished, Surroundings, environment_python, job_folder, run_in_job
 from stellwerk.training.masked import surroundings
 from stellwerk.training.measuring import point_measurements
-from stellwerk.training.notebook_proof import prove_notebook
-from stellwerk.training.package import copy_code, package_digest
-from stellwerk.training.predictions import predict_package
-from stellwerk.training.snapshot import Snapshot, read_snapshot
-from stellwerk.training.training import train_package
+from stellwerk.training.notebook_proof import in_sync, prove_notebook
+from stellwerk.training.notebook_run import refuse_without_jupyter
+from stellwerk.training.package import copy_code
+from stellwerk.training.smoke import Smoke, first_rows, train_and_predict
+from stellwerk.training.snapshot import read_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 UNIT_TESTS = "unit tests"
 SMOKE = "smoke training"
-MOST_ROWS = 500
 PYTEST = ("-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "-p", "no:cacheprovider")
 UNITTEST = ("-m", "unittest", "discover", "-p", "test_*.py", "-s")
 _NO_TESTS = 5
@@ -53,7 +51,8 @@ def check_source(
     `params` are those of the stage. `rows_file` ends in its format. `folder` is the model's (`models/<model>`); without
     it the folder of its source, unless that is the top of the repository. Both checks run in the model's environment
     and in a job folder, at most as long as a training may take; neither changes the repository at `root`.
-    A `notebook` is run too, its tests as well, and its predictions are compared with those of the source.
+    A `notebook` is run too, its tests as well, and its predictions are compared with those of the smoke training.
+    StellwerkError where that cannot be done here at all: that says nothing about the source.
     """
     stage = decode_params(params, where=folder or "")
     folder = folder or str(PurePosixPath(stage.code.source or ".").parent)
@@ -63,15 +62,23 @@ def check_source(
     results = []
     tests = find_tests(root, folder) if folder != "." else ()
     if notebook is not None:
+        refuse_without_jupyter(notebook.path)
+        if rows_file is None:
+            message = "there are no stand-in rows to run the notebook on"
+            raise StellwerkError(message, where=notebook.path, hint="take a snapshot of what its data `stand_in` for")
+        results.append(in_sync(notebook, root))
+        if not results[0].passed:
+            return tuple(results)
         tests = tuple(path for path in tests if path != notebook.tests)
         if not any(re.fullmatch(r"test_.*\.py|.*_test\.py", PurePosixPath(path).name) for path in tests):
             tests = ()
     if tests:
         results.append(_unit_tests(stage, tests, root=root, folder=folder, around=around))
     if rows_file is not None:
-        results += _smoke(stage, rows_file, root=root, around=around)
-    if notebook is not None:
-        results += prove_notebook(notebook, stage, rows_file=rows_file, root=root, around=around)
+        smoke = _try(stage, rows_file, root=root, around=around)
+        results += _smoke_results(smoke, stage)
+        if notebook is not None:
+            results += prove_notebook(notebook, stage, rows_file=rows_file, root=root, around=around, smoke=smoke)
     return tuple(results)
 
 
@@ -125,29 +132,26 @@ def _judged(finished: Finished, around: Surroundings, *, none: str) -> CheckResu
     return CheckResult(name=UNIT_TESTS, passed=process.code == 0, detail=detail[:500])
 
 
-def _smoke(stage: StageParams, rows_file: Path, *, root: Path, around: Surroundings) -> list[CheckResult]:
-    """Whether it trains and predicts, and what it would measure there; the values are for people, no limit is asked."""
+def _try(stage: StageParams, rows_file: Path, *, root: Path, around: Surroundings) -> Smoke | StellwerkError:
     try:
-        snapshot = _first_rows(read_snapshot(rows_file, rows_file.suffix.removeprefix(".")))
-        with tempfile.TemporaryDirectory(prefix="stellwerk-smoke-") as scratch:
-            package = Path(scratch) / "package"
-            every = slice(None)
-            trained = train_package(stage, snapshot, every, root=root, into=package, around=around)
-            sha256 = package_digest(package).sha256
-            predictions = predict_package(package, snapshot.rows, sha256=sha256, around=around)
-        values = point_measurements(trained.contract, snapshot.types[stage.code.target], predictions)
+        snapshot = first_rows(read_snapshot(rows_file, rows_file.suffix.removeprefix(".")))
+        return train_and_predict(stage, snapshot, root=root, around=around)
+    except StellwerkError as error:
+        return error
+
+
+def _smoke_results(smoke: Smoke | StellwerkError, stage: StageParams) -> list[CheckResult]:
+    """Whether it trains and predicts, and what it would measure there; the values are for people, no limit is asked."""
+    if isinstance(smoke, StellwerkError):
+        return [failed(SMOKE, smoke)]
+    try:
+        values = point_measurements(smoke.contract, smoke.snapshot.types[stage.code.target], smoke.predictions)
     except StellwerkError as error:
         return [failed(SMOKE, error)]
-    count = len(snapshot.rows)
+    count = len(smoke.snapshot.rows)
     passed = CheckResult(name=SMOKE, passed=True, detail=f"trained on {count} stand-in rows and predicted them")
     return [passed, *(_smoke_metric(name, value) for name, value in values.items())]
 
 
 def _smoke_metric(name: str, value: Measurement) -> CheckResult:
     return CheckResult(name=f"smoke {name}", passed=True, measured=value, detail="on the rows it was trained on")
-
-
-def _first_rows(snapshot: Snapshot) -> Snapshot:
-    import dataclasses
-
-    return dataclasses.replace(snapshot, rows=snapshot.rows.head(MOST_ROWS), types=snapshot.types.head(MOST_ROWS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,15 +17,20 @@ from stellwerk.notebooks.magics import plain
 from stellwerk.training.jobs import WORKER, environment_python, job_folder, run_in_job
 from stellwerk.training.measuring import task_of
 from stellwerk.training.package import copy_code
+from stellwerk.training.predictions import DECIDED, PREDICTED
+from stellwerk.training.smoke import written_in
 
 if TYPE_CHECKING:
     from stellwerk.notebooks.document import Cell, Notebook
     from stellwerk.training.contract import StageParams
     from stellwerk.training.jobs import Finished, Surroundings
+    from stellwerk.training.smoke import Written
     from stellwerk.training.snapshot import Snapshot
 
 NEEDED = ("nbclient", "nbformat", "ipykernel")
 EXTRA = "stellwerk[notebook]"
+MAY_RAISE = "raises-exception"  # Jupyter's own tag
+PROOF = -1
 HOST = WORKER.with_name("notebook_host.py")
 PROVE = WORKER.with_name("notebook_prove.py")
 _BEGIN = """import importlib.util as _found, sys as _sys
@@ -34,14 +40,6 @@ _spec.loader.exec_module(_sys.modules["stellwerk_prove"])
 _sys.modules["stellwerk_prove"].begin({order!r})
 del _found, _sys, _spec"""
 _END = "__import__('sys').modules['stellwerk_prove'].prove({order!r}, globals())"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """The texts of predictions.csv and, where the model has a `decide`, of decisions.csv."""
-
-    predictions: str
-    decisions: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +53,12 @@ class NotebookRun:
     problem: str = ""
 
 
-def refuse_without_jupyter() -> None:
-    """StellwerkError where the extra is not installed."""
+def refuse_without_jupyter(path: str) -> None:
+    """StellwerkError where the extra is not installed: no word on the notebook at `path`, which somebody could run."""
     lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if lacking:
-        message = f"running a notebook needs {', '.join(lacking)}; pip install '{EXTRA}'"
-        raise StellwerkError(message, hint=f"pip install '{EXTRA}'")
+        message = f"a notebook is proven by running it, which needs {', '.join(lacking)}: pip install '{EXTRA}'"
+        raise StellwerkError(message, where=path)
 
 
 def run_notebook(
@@ -71,7 +69,7 @@ def run_notebook(
     `every_row` are the rows that lie where the dataset's file does. StellwerkError names the cell that failed, never
     ended or killed its kernel.
     """
-    refuse_without_jupyter()
+    refuse_without_jupyter(path)
     notebook = read_notebook(path, (root / path).read_bytes())
     requirements = None if stage.code.requirements is None else root / stage.code.requirements
     python = environment_python(requirements, around)
@@ -98,42 +96,18 @@ def run_notebook(
             cells=len(cells) - 2,
             seconds=finished.process.duration,
             isolation=finished.process.isolation,
-            written=written_in(job) if ran else None,
+            written=written_in(job / "out") if ran else None,
             problem="" if ran else str(proof.get("message", "the kernel did not predict")),
         )
 
 
-def written_in(job: Path) -> Written:
-    """What was predicted in this job folder. Links are not followed."""
-    texts = []
-    for name in ("predictions.csv", "decisions.csv"):
-        path = job / "out" / name
-        plain_file = path.is_file() and not path.is_symlink()
-        texts.append(path.read_text(encoding="utf-8") if plain_file else None)
-    if texts[0] is None:
-        raise StellwerkError("no predictions were written")
-    return Written(predictions=texts[0], decisions=texts[1])
-
-
-def write_learning_rows(snapshot: Snapshot, stage: StageParams, into: Path) -> None:
+def _write_learning_rows(snapshot: Snapshot, stage: StageParams, into: Path) -> None:
     """The rows as a training gets them: features and target."""
     include, exclude = stage.features.include, (*stage.features.exclude,)
     target = stage.code.target
     names = [str(name) for name in snapshot.rows.columns]
     kept = [n for n in names if n == target or (n not in exclude and (not include or n in include))]
     write_rows(snapshot.rows[kept], into, stage.code.data_format)
-
-
-def asking(stage: StageParams, snapshot: Snapshot, job: Path) -> dict[str, object]:
-    """What a worker that predicts is told besides the code: the same for the notebook and its module."""
-    task, positive = task_of(snapshot.types[stage.code.target], declared=stage.task, positive=stage.positive)
-    return {
-        "data": {"path": str(job / f"rows.{stage.code.data_format}"), "format": stage.code.data_format},
-        "task": task,
-        "positive": positive,
-        "predictions": str(job / "out" / "predictions.csv"),
-        "decisions": str(job / "out" / "decisions.csv"),
-    }
 
 
 def _lay_data(stage: StageParams, every_row: Snapshot, job: Path) -> None:
@@ -144,11 +118,17 @@ def _lay_data(stage: StageParams, every_row: Snapshot, job: Path) -> None:
 
 
 def _order(notebook: Notebook, stage: StageParams, snapshot: Snapshot, *, job: Path, around: Surroundings) -> Path:
-    write_learning_rows(snapshot, stage, job / f"rows.{stage.code.data_format}")
+    data = job / f"rows.{stage.code.data_format}"
+    _write_learning_rows(snapshot, stage, data)
+    task, positive = task_of(snapshot.types[stage.code.target], declared=stage.task, positive=stage.positive)
     tagged = {tag for cell in notebook.cells if cell.exported for tag in cell.tags}
     order = {
-        **asking(stage, snapshot, job),
         "op": "train",
+        "data": {"path": str(data), "format": stage.code.data_format},
+        "task": task,
+        "positive": positive,
+        "predictions": str(job / "out" / PREDICTED),
+        "decisions": str(job / "out" / DECIDED),
         "notebook": PurePosixPath(notebook.path).name,
         "functions": [name for name in FUNCTIONS if name in tagged],
         "requirements": stage.code.requirements,
@@ -157,6 +137,7 @@ def _order(notebook: Notebook, stage: StageParams, snapshot: Snapshot, *, job: P
         "params": dict(stage.code.params),
         "seed": stage.code.seed,
         "masked": [str(path.resolve()) for path in around.masked],
+        "writable": [str((job / "code" / notebook.path).parent), str(job / "home"), str(job / "out")],
         "proof": str(job / "out" / "proof.json"),
     }
     path = job / "prove.order.json"
@@ -165,10 +146,14 @@ def _order(notebook: Notebook, stage: StageParams, snapshot: Snapshot, *, job: P
 
 
 def _cells(notebook: Notebook, order: str) -> list[dict[str, object]]:
-    """What is run: the code cells between a beginning and an end of ours, which have the number 0."""
-    own = [{"number": cell.number, "source": _runnable(cell)} for cell in notebook.cells if cell.kind == "code"]
-    first = {"number": 0, "source": _BEGIN.format(path=str(PROVE), order=order)}
-    return [first, *own, {"number": 0, "source": _END.format(order=order)}]
+    """What is run: the code cells between a beginning and an end of ours, with the numbers 0 and PROOF."""
+    own = [
+        {"number": cell.number, "source": _runnable(cell), "tags": [tag for tag in cell.tags if tag == MAY_RAISE]}
+        for cell in notebook.cells
+        if cell.kind == "code"
+    ]
+    first = {"number": 0, "source": _BEGIN.format(path=str(PROVE), order=order), "tags": []}
+    return [first, *own, {"number": PROOF, "source": _END.format(order=order), "tags": []}]
 
 
 def _runnable(cell: Cell) -> str:
@@ -180,12 +165,10 @@ def _runnable(cell: Cell) -> str:
 def _refuse_bad_end(
     notebook: Notebook, stage: StageParams, finished: Finished, *, job: Path, around: Surroundings
 ) -> None:
-    now = job / "out" / "cell"
-    cell = int(now.read_text(encoding="utf-8") or 0) if now.is_file() and not now.is_symlink() else 0
-    place = f"{notebook.path} cell {cell}" if cell else notebook.path
+    place = _place(notebook, job)
     if finished.process.killed_by == "timeout":
         message = f"{place} did not end within {around.timeout:g} seconds, and the kernel was ended"
-        raise StellwerkError(message, where=place, hint="raise the time it may take, or make the cell faster")
+        raise StellwerkError(f"{message}: make it faster, or raise `train.timeout`", where=place)
     if finished.process.killed_by is not None:
         raise StellwerkError(f"{place} printed without end, and the kernel was ended", where=place)
     said = _json(job / "out" / "notebook.json")
@@ -197,11 +180,25 @@ def _refuse_bad_end(
         hint = "or declare no `requirements`: then the notebook runs in Stellwerk's own environment"
         raise StellwerkError(message, where=where, hint=hint)
     if said.get("kind") == "died":
-        message = f"{place} killed its kernel"
-        raise StellwerkError(message, where=place, hint="it ended the process, or the machine ran out of memory")
-    line = f", line {said['line']}" if said.get("line") and cell else ""
+        message = f"{place} killed its kernel: it ended the process, or the machine ran out of memory"
+        raise StellwerkError(message, where=place)
+    line = f", line {said['line']}" if said.get("line") and said.get("cell", 0) != PROOF else ""
     message = str(said.get("message") or f"the run ended by itself ({finished.process.log_tail[-200:].strip()})")
+    for folder in (f"{job}/code/", str(job)):
+        message = message.replace(folder, "")
+    if "Read-only file system" in message:
+        message += " (files may be written only in the notebook's folder and in $TMPDIR)"
     raise StellwerkError(f"{place}{line}: {message}", where=f"{place}{line}")
+
+
+def _place(notebook: Notebook, job: Path) -> str:
+    """Where the run is, or ended."""
+    now = job / "out" / "cell"
+    text = now.read_text(encoding="utf-8", errors="replace") if now.is_file() and not now.is_symlink() else ""
+    cell = int(text) if re.fullmatch(r"-1|\d{1,9}", text) else 0
+    if cell == PROOF:
+        return f"{notebook.path}: what its functions do, called after the last cell,"
+    return f"{notebook.path} cell {cell}" if cell else notebook.path
 
 
 def _json(path: Path) -> dict[str, object]:

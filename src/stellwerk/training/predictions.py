@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from stellwerk.training.contract import Contract
 
+PREDICTED, DECIDED = "predictions.csv", "decisions.csv"
 SUFFIX = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet"}
 
 
@@ -36,9 +37,12 @@ class Predictions:
     finished: Finished
 
 
-def predict_package(package: Path, rows: pd.DataFrame, *, sha256: str, around: Surroundings) -> Predictions:
+def predict_package(
+    package: Path, rows: pd.DataFrame, *, sha256: str, around: Surroundings, keep: Path | None = None
+) -> Predictions:
     """Predict `rows` (as `data.frames` reads them; the target is left out here, other columns are not needed).
 
+    Into the folder `keep` go the files that were written, as they are.
     StellwerkError where the package is not the recorded one. TrainingFailed where the model's code fails, gives
     another number of predictions than rows, or one that is missing, infinite or no number.
     """
@@ -59,10 +63,14 @@ def predict_package(package: Path, rows: pd.DataFrame, *, sha256: str, around: S
                 "predict", contract.code, job=job, python=python, details=_order(contract, job, data), around=around
             )
         try:
-            return _read(job, contract, finished, count=len(rows))
+            predictions = _read(job, contract, finished, count=len(rows))
         except TrainingFailed as error:
             error.log = error.log or end_of(finished)
             raise
+        if keep is not None:
+            for path in filter(None, (_plain_file(job, name) for name in (PREDICTED, DECIDED))):
+                shutil.copyfile(path, keep / path.name)
+        return predictions
 
 
 def _inputs(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -79,13 +87,13 @@ def _order(contract: Contract, job: Path, data: Path) -> dict[str, Any]:
         "dtypes": dict(contract.columns),
         "task": contract.task,
         "positive": contract.positive,
-        "predictions": str(job / "out" / "predictions.csv"),
-        "decisions": str(job / "out" / "decisions.csv"),
+        "predictions": str(job / "out" / PREDICTED),
+        "decisions": str(job / "out" / DECIDED),
     }
 
 
 def _read(job: Path, contract: Contract, finished: Finished, *, count: int) -> Predictions:
-    frame = _read_csv(job, "predictions.csv")
+    frame = _read_csv(job, PREDICTED)
     if frame is None:
         raise _bad("no predictions were written to STELLWERK_PREDICTIONS")
     names = list(frame.columns)
@@ -105,7 +113,7 @@ def _read(job: Path, contract: Contract, finished: Finished, *, count: int) -> P
         if missing:
             raise _bad(f"{missing} of {count} predictions are missing")
         values = frame["prediction"].to_numpy(dtype=object)
-    decisions = _typed_csv(job, "decisions.csv") if finished.said.get("decisions") else None
+    decisions = _typed_csv(job, DECIDED) if finished.said.get("decisions") else None
     if decisions is not None and len(decisions) != count:
         raise _bad(f"{len(decisions)} decisions for {count} rows")
     return Predictions(answers=values, probability=probability, decisions=decisions, finished=finished)

@@ -1,7 +1,8 @@
 """Run a notebook's cells from the top in a fresh kernel: `python notebook_host.py order.json`, with nbclient.
 
 It and the kernel run inside a job folder, and end with its process. `out/cell` names the cell that runs, so that
-who ends this process can say which one did not end. `out/notebook.json` says how it went.
+who ends this process can say which one did not end. `out/notebook.json` says how it went. What cells print is printed;
+nothing of their output is kept.
 """
 
 from __future__ import annotations
@@ -45,12 +46,23 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
     spec = {"argv": argv, "display_name": "Stellwerk", "language": "python"}
     (kernels / "stellwerk" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     os.environ["PYTHONPATH"] = order["code"]
-    cells = [nbformat.v4.new_code_cell(cell["source"]) for cell in order["cells"]]  # type: ignore[no-untyped-call]
+    cells = [
+        nbformat.v4.new_code_cell(cell["source"], metadata={"tags": cell["tags"]})  # type: ignore[no-untyped-call]
+        for cell in order["cells"]
+    ]
     manager = AsyncKernelManager(
         kernel_name="stellwerk",
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False),
     )
-    client = nbclient.NotebookClient(
+
+    class Printing(nbclient.NotebookClient):
+        """Kept output of a cell that prints without end would be all of the memory; printed, it meets a limit."""
+
+        def output(self, _outs: Any, msg: dict[str, Any], _display_id: Any, _cell_index: int) -> None:
+            if msg["msg_type"] == "stream":
+                sys.stdout.write(msg["content"]["text"])
+
+    client = Printing(
         nbformat.v4.new_notebook(cells=cells),  # type: ignore[no-untyped-call]
         km=manager,
         timeout=None,

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Event of an audit hook -> how many of its arguments are paths that change.
+WRITING = {"os.mkdir": 1, "os.remove": 1, "os.rmdir": 1, "os.rename": 2, "os.truncate": 1}
 
 
 def worker() -> ModuleType:
@@ -26,8 +33,38 @@ def worker() -> ModuleType:
 
 
 def begin(path: str) -> None:
-    """Before the first cell: what is hidden is hidden here too."""
-    worker().refuse_masked(json.loads(Path(path).read_text(encoding="utf-8"))["masked"])
+    """Before the first cell: what is hidden is hidden here too, and files are written in the notebook's folder only."""
+    job = json.loads(Path(path).read_text(encoding="utf-8"))
+    worker().refuse_masked(job["masked"])
+    refuse_writes(job["writable"])
+
+
+def refuse_writes(writable: Sequence[str]) -> None:
+    """Refuse what Python itself writes outside of these folders, so that the cell that does so is named.
+
+    Not a wall: that is the namespace, where there is one.
+    """
+    allowed = tuple(f"{os.path.realpath(folder)}{os.sep}" for folder in (*writable, "/dev", "/proc"))
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            if not isinstance(arguments[2], int) or not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+                return
+            paths = arguments[:1]
+        elif event in WRITING:
+            paths = arguments[: WRITING[event]]
+        else:
+            return
+        for path in paths:
+            if not isinstance(path, str | bytes | os.PathLike):
+                continue  # an open file
+            if not os.path.realpath(os.fsdecode(path)).startswith(allowed):
+                message = (
+                    f"{os.fspath(path)!r} is outside of the notebook's folder, and files may be written only there"
+                )
+                raise PermissionError(f"{message} and in $TMPDIR")
+
+    sys.addaudithook(hook)
 
 
 def prove(path: str, names: dict[str, Any]) -> None:
