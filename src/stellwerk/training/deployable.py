@@ -18,24 +18,14 @@ import stellwerk
 from stellwerk.adapters.folders import plain_files
 from stellwerk.errors import StellwerkError
 from stellwerk.training.package import REQUIREMENTS, read_contract, verify_package
+from stellwerk.training.pinned import pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from stellwerk.model.records import VersionRecord
     from stellwerk.training.contract import Contract
 
 WORKER = Path(stellwerk.__file__).parent / "worker"
 SERVICE_FILES = ("serve.py", "worker.py", "model_file.py", "request_rows.py")
-SERVICE = (  # what serve.py imports and all that needs, as constraints.txt has them
-    "anyio==4.16.0",
-    "click==8.5.1",
-    "h11==0.16.0",
-    "idna==3.20",
-    "starlette==1.10.0",
-    "typing_extensions==4.16.0",
-    "uvicorn==0.54.0",
-)
 SUMS = "SHA256SUMS"
 PORT = 8080
 USER = 10001
@@ -47,7 +37,7 @@ FROM {image}
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONHASHSEED=0 PIP_DISABLE_PIP_VERSION_CHECK=1 HOME=/tmp
 WORKDIR /srv/model
 COPY requirements.txt ./
-RUN ["python", "-m", "pip", "install", "--no-cache-dir", "--no-deps", "--requirement", "requirements.txt"]
+RUN ["python", "-m", "pip", "install", "--no-cache-dir", "--no-deps", {hashed}"--requirement", "requirements.txt"]
 COPY . ./
 USER {user}:{user}
 EXPOSE {port}
@@ -64,7 +54,7 @@ README = """\
 |---|---|
 | `package/` | the package as it was trained, judged and recorded: SHA-256 `{package}` |
 | `signature.json` | the columns of a request, and an example of declared values |
-| `requirements.txt` | exact versions: what training recorded, what the model declares, what the service needs |
+| `requirements.txt` | exact versions: what training recorded, what the model declares, what the service needs{known} |
 | `service.json` | which version this is |
 | `serve.py`, `worker.py`, `model_file.py`, `request_rows.py` | the service |
 | `Dockerfile` | the container: {image} |
@@ -101,9 +91,10 @@ class Written:
     already: bool
 
 
-def write_deployable(package: Path, record: VersionRecord, *, image: str, out: Path) -> Written:
+def write_deployable(package: Path, record: VersionRecord, *, image: str, out: Path, lock: str = "") -> Written:
     """Write the version's folder to `out`, which is missing or empty, or holds just that.
 
+    `lock` is the text of the file from which the environment of a model without requirements was installed.
     StellwerkError where the package is not the recorded one, where the model has no service, or something else is in
     `out`; nothing is written then.
     """
@@ -121,7 +112,7 @@ def write_deployable(package: Path, record: VersionRecord, *, image: str, out: P
         shutil.copytree(package, made / "package", copy_function=shutil.copy)
         for name in SERVICE_FILES:
             shutil.copyfile(WORKER / name, made / name)
-        for name, text in _texts(package, record, contract, image).items():
+        for name, text in _texts(package, record, contract, image=image, lock=lock).items():
             (made / name).write_text(text, encoding="utf-8")
         (made / SUMS).write_text(_sums(made), encoding="utf-8")
         _open_to_all(made)
@@ -138,52 +129,11 @@ def write_deployable(package: Path, record: VersionRecord, *, image: str, out: P
     return Written(folder=out, files=files, already=False)
 
 
-def locked(declared: str, packages: Mapping[str, str], service: Iterable[str] = SERVICE) -> tuple[str, ...]:
-    """The lines of `requirements.txt`, sorted: exact versions that training recorded, else what is declared.
-
-    `declared` is the model's own requirements, `packages` distribution -> version. What the service needs comes last:
-    where the model has the same package, the model's version is the one it was judged with.
-    """
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    found = {_key(pin.partition("==")[0]): pin for pin in service}
-    for line in _requirements(declared):
-        try:
-            asked = Requirement(line)
-        except InvalidRequirement:
-            raise StellwerkError(
-                f"this requirement cannot be locked: {line}",
-                where=REQUIREMENTS,
-                hint="write each as name==version, train again",
-            ) from None
-        found[_key(asked.name)] = line
-    for name, version in packages.items():
-        found[_key(name)] = f"{name}=={version}"
-    loose = [line for line in found.values() if "==" not in line and "@" not in line]
-    if loose:
-        raise StellwerkError(
-            f"no version is known of {', '.join(sorted(loose))}: training did not import it",
-            where=REQUIREMENTS,
-            hint="declare it as name==version",
-        )
-    return tuple(found[key] for key in sorted(found))
-
-
-def _requirements(text: str) -> list[str]:
-    """The requirements of a file, without comments, options (hashes among them) and line breaks inside one."""
-    lines = re.sub(r"\\\r?\n", " ", text).splitlines()
-    bare = (re.sub(r"(^|\s)(#.*|--hash=\S+)", " ", re.sub(r"\s--hash=\S+", "", line)).strip() for line in lines)
-    return [line for line in bare if line and not line.startswith("-")]
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _texts(package: Path, record: VersionRecord, contract: Contract, image: str) -> dict[str, str]:
+def _texts(package: Path, record: VersionRecord, contract: Contract, *, image: str, lock: str) -> dict[str, str]:
     declared = ""
     if contract.code.requirements is not None:
-        declared = (package / REQUIREMENTS).read_text(encoding="utf-8")
+        declared, lock = (package / REQUIREMENTS).read_text(encoding="utf-8"), ""
+    pins = pinned(declared, record.packages, lock=lock)
     signature = contract.requests.to_json()
     facts = {"model": record.model, "version": record.number, "package": record.package.sha256}
     example = json.dumps({"rows": signature["example"]}, ensure_ascii=True).replace("'", "\\u0027")
@@ -201,9 +151,11 @@ def _texts(package: Path, record: VersionRecord, contract: Contract, image: str)
         "format": contract.format,
         "why": f" ({contract.why})" if contract.why else "",
         "example": example,
+        "known": "" if pins.unknown else "; with hashes",
+        "hashed": "" if pins.unknown else '"--require-hashes", ',
     }
     return {
-        "requirements.txt": "".join(f"{line}\n" for line in locked(declared, record.packages)),
+        "requirements.txt": pins.text(),
         "signature.json": _json(signature),
         "service.json": _json(facts),
         "Dockerfile": DOCKERFILE.format(**words),
