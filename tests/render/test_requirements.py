@@ -34,3 +34,5 @@ def test_remotes_bring_their_plugins_and_the_forge_its_client():
         "setuptools>=70.1",
     )
     assert wanted("1", provider="bitbucket", urls=(), built=False) == ("stellwerk==1",)
+    onnx = wanted("1", provider="bitbucket", urls=(), built=False, formats={"onnx"})
+    assert onnx == ("stellwerk[onnx]==1",)

@@ -47,7 +47,8 @@ def lock_packages(workspace: Workspace, *, wheels: Path | None, version: str | N
             "there is no folder of wheels here", where=str(folder), hint="fill it with: pip wheel --wheel-dir DIR"
         )
     urls = _urls(project, workspace.root)
-    asked = wanted(version or __version__, provider=workflows.provider, urls=urls, built=not offline)
+    formats = {model.format for model in project.models if model.format is not None and model.requirements is None}
+    asked = wanted(version or __version__, provider=workflows.provider, urls=urls, built=not offline, formats=formats)
     pins = resolve(
         asked,
         python=workflows.python,

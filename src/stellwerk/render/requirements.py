@@ -55,13 +55,17 @@ class Lock:
     loose: tuple[tuple[int, str], ...]
 
 
-def wanted(version: str, *, provider: str, urls: Iterable[str], built: bool) -> tuple[str, ...]:
+def wanted(
+    version: str, *, provider: str, urls: Iterable[str], built: bool, formats: Iterable[str] = ()
+) -> tuple[str, ...]:
     """What pip is asked for: Stellwerk with what the forge needs, and with what the remotes at those URLs need.
 
-    `built`: a package may have to be built, so the builder is asked for as well.
+    `built`: a package may have to be built, so the builder is asked for as well. `formats`: what models without an
+    environment of their own are written as.
     """
     schemes = {url.partition("://")[0].lower() for url in urls if "://" in url}
     extras = {EXTRAS[scheme] for scheme in schemes if scheme in EXTRAS}
+    extras.update(formats)
     if provider == "github":
         extras.add("github")
     named = f"[{','.join(sorted(extras))}]" if extras else ""
