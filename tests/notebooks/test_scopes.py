@@ -118,3 +118,65 @@ def test_type_parameters_belong_to_what_they_parametrise():
 )
 def test_what_a_cell_changes_in_place(source, changes):
     assert [change.how for change in names(source).changes] == changes
+
+
+# Parsed, and refused by the compiler only.
+REFUSED = (
+    *("return 1", "class A:\n    return 1", "def f():\n    class A:\n        return 1", "if a:\n    return"),
+    *("break", "continue", "def f():\n    break", "for a in b:\n    def f():\n        continue"),
+    *("yield 1", "class A:\n    yield 1", "a = yield from b", "def f():\n    await a", "def f(a, b, a): ..."),
+    *("lambda a, a: 1", "f(a=1, a=2)", "class A(B, c=1, c=2): ...", "def f(a, *a): ...", "*a, *b = c", "*a = c"),
+    *("def f():\n    a = 1\n    global a", "def f(a):\n    global a", "nonlocal a", "def f():\n    nonlocal a"),
+    *("def f():\n    from a import *", "a = 1\nfrom __future__ import annotations", "from __future__ import braces"),
+    *("try: ...\nexcept: ...\nexcept E: ...", "try: ...\nexcept* E:\n    return", "[(a := 1) for a in b]"),
+    *("[a for b in (a := c)]", "class A:\n    [(a := b) for b in c]", "class A:\n    def f(self):\n        nonlocal b"),
+    *(
+        "match a:\n    case b: ...\n    case c: ...",
+        "match a:\n    case {1: b, 1: c}: ...",
+        "match a:\n    case (b, b): ...",
+    ),
+    *(
+        "def f():\n    async with a: ...",
+        "def f():\n    [a async for a in b]",
+        "async def f():\n    yield 1\n    return 1",
+    ),
+    *("\n".join(f"{' ' * at}for a{at} in b:" for at in range(21)) + " pass"),
+    "\n".join(f"{' ' * at}while a:" for at in range(21)) + " pass",
+    f"with {', '.join(['a'] * 21)}: pass",
+)
+
+
+def is_refused(source):
+    try:
+        compile(source, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except SyntaxError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_what_only_the_compiler_refuses_is_in_doubt(source):
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return  # a newer parser refuses it
+    if is_refused(source):
+        assert names_of(tree).doubtful
+
+
+def test_most_of_what_the_compiler_refuses_parses_and_most_code_is_in_no_doubt():
+    """So that the test above can fail, and that compiling is saved."""
+    parsed = [source for source in REFUSED if is_refused(source) and not refused_by_parser(source)]
+    assert len(parsed) > 30
+    usual = "import a\nfrom b import c\n\nclass D(a.E):\n    x: int = 1\n\n    def f(self, *, g=c):\n"
+    usual += "        for h in self.x:\n            with open(h) as i:\n                return [j for j in i if j]\n"
+    usual += "        try:\n            return a.k(l=1, m=2)\n        except E:\n            raise\n"
+    assert not names(usual).doubtful
+
+
+def refused_by_parser(source):
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return True
+    return False

@@ -51,10 +51,11 @@ class CellFlow:
 
     cell: Cell
     postponed: bool  # annotations are not evaluated
+    read: PlainCell | None = None  # where it was before
 
     @cached_property
     def plain(self) -> PlainCell:
-        return plain(self.cell)
+        return self.read or plain(self.cell)
 
     @cached_property
     def names(self) -> Names:
@@ -101,9 +102,12 @@ class Study:
 
     def __init__(self, notebook: Notebook) -> None:
         self.notebook = notebook
-        postponed = any(_postpones(cell) for cell in notebook.cells if cell.exported)
+        read = {cell.number: plain(cell) for cell in notebook.cells if cell.exported and "__future__" in cell.source}
+        postponed = any(_postpones(found) for found in read.values())
         self.cells = tuple(
-            CellFlow(cell=cell, postponed=postponed and cell.exported) for cell in notebook.cells if cell.kind == "code"
+            CellFlow(cell=cell, postponed=postponed and cell.exported, read=read.get(cell.number))
+            for cell in notebook.cells
+            if cell.kind == "code"
         )
         self.exported = tuple(flow for flow in self.cells if flow.cell.exported)
         self.tests = tuple(flow for flow in self.cells if flow.cell.tested)
@@ -186,14 +190,11 @@ def _kind(flow: CellFlow, name: str) -> str:
     return binding.kind if binding else ""
 
 
-def _postpones(cell: Cell) -> bool:
+def _postpones(read: PlainCell) -> bool:
     """Whether the cell has `from __future__ import annotations`."""
-    if "__future__" not in cell.source:
-        return False
-    tree = plain(cell).tree
-    return tree is not None and any(
+    return any(
         isinstance(statement, ast.ImportFrom)
         and statement.module == "__future__"
         and any(alias.name == "annotations" for alias in statement.names)
-        for statement in tree.body
+        for statement in (read.tree.body if read.tree else ())
     )

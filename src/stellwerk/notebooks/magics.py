@@ -63,8 +63,10 @@ def plain(cell: Cell) -> PlainCell:
     if tree is not None:
         return PlainCell(cell=cell, code=cell.source, tree=tree)
     reading = _Reading(cell)
-    reading.read()
-    code, tree = _filled(reading.lines, reading.emptied)
+    tree = reading.read()
+    code = "\n".join(reading.lines)
+    if tree is None:
+        code, tree = _filled(reading.lines, reading.emptied)
     return PlainCell(
         cell=cell,
         code=code,
@@ -120,10 +122,12 @@ class _Reading:
         self.requirements: list[str] = []
         self.faults: list[Fault] = []
 
-    def read(self) -> None:
+    def read(self) -> ast.Module | None:
+        """Take the magics out of the lines; their tree where nothing but the magic of the cell was in the way."""
         index = self._cell_magic()
-        if index and parsed("\n".join(self.lines)) is not None:
-            return  # nothing but the magic of the cell
+        tree = parsed("\n".join(self.lines)) if index else None
+        if tree is not None:
+            return tree
         while index < len(self.lines):
             line = self.lines[index]
             stripped = line.lstrip()
@@ -131,6 +135,7 @@ class _Reading:
                 index += 1
             else:
                 index = self._after_statement(index)
+        return None
 
     def _cell_magic(self) -> int:
         """Handle `%%name` on the first line that is not blank; the index of the line to go on with."""

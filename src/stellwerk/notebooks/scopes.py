@@ -7,11 +7,16 @@ or lambda reads is read `later`: when it is called. Annotations are read like co
 from __future__ import annotations
 
 import ast
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from stellwerk.notebooks.uses import Binding, Change, Names, Use
+from stellwerk.notebooks.resolution import Resolution
 
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stellwerk.notebooks.uses import Names
+
 CHANGING = frozenset(  # methods that change their object, where the result is not looked at
     [
         "append",
@@ -37,30 +42,19 @@ CHANGING = frozenset(  # methods that change their object, where the result is n
 )
 
 
-_PLAIN = frozenset({"ctx", "op", "ops", "kind", "type_comment", "id", "attr", "arg", "level", "conversion", "is_async"})
+MOST_BLOCKS = 20  # that Python compiles inside each other
+TRY_BLOCKS = 4  # that `try` takes of them, with a handler and a `finally`
+_NO_NODES = frozenset(  # fields that hold names, numbers and signs
+    [
+        *("id", "attr", "arg", "name", "names", "rest", "module", "level", "kwd_attrs", "kind", "type_comment"),
+        *("ctx", "op", "ops", "conversion", "is_async", "simple", "tag"),
+    ]
+)
 _HOLDING = {  # node -> its fields that hold nodes
-    kind: tuple(field for field in kind._fields if field not in _PLAIN and kind is not ast.Constant)
+    kind: tuple(field for field in kind._fields if field not in _NO_NODES)
     for kind in vars(ast).values()
-    if isinstance(kind, type) and issubclass(kind, ast.AST)
+    if isinstance(kind, type) and issubclass(kind, ast.AST) and kind not in {ast.Constant, ast.MatchSingleton}
 }
-
-
-class _Scope:
-    """A scope that is open. What it does not bind goes to its parent when it closes; a class hands it on at once."""
-
-    __slots__ = ("arguments", "binds", "changes", "elsewhere", "inside", "kind", "later", "loads", "parent", "rebound")
-
-    def __init__(self, kind: str, parent: _Scope | None, *, later: bool = False, inside: str = "") -> None:
-        self.kind = kind  # module, function, class, comprehension
-        self.parent = parent
-        self.later = later
-        self.inside = inside
-        self.binds: set[str] = set()
-        self.arguments: frozenset[str] = frozenset()
-        self.rebound: set[str] = set()
-        self.elsewhere: dict[str, bool] = {}  # declared `global` (True) or `nonlocal` (False) here
-        self.loads: list[Use] = []
-        self.changes: list[Change] = []
 
 
 def names_of(tree: ast.Module, *, postponed: bool = False) -> Names:
@@ -68,245 +62,144 @@ def names_of(tree: ast.Module, *, postponed: bool = False) -> Names:
 
     Raises RecursionError for expressions that are nested hundreds of times.
     """
-    return _Walk(postponed=postponed).walk(tree)
+    walk = _Walk(postponed=postponed)
+    walk.all(tree.body)
+    return walk.found(doubtful=walk.doubtful or walk.blocks > MOST_BLOCKS)
 
 
-class _Walk:
+class _Walk(Resolution):
     """One walk over one tree, in the order in which Python runs it."""
 
     def __init__(self, *, postponed: bool) -> None:
-        self.module = self.scope = _Scope("module", None)
-        self.bindings: list[Binding] = []
-        self.reads: set[str] = set()
-        self.arguments: list[Change] = []
-        self.globals: list[Change] = []
-        self.stars: list[tuple[str, int]] = []
-        self.awaits: list[tuple[int, int]] = []
+        super().__init__()
         self.postponed = postponed
-        self.unrun = False  # inside an annotation that is not evaluated
-        self.special = {
-            ast.Name: self._name,
-            ast.FunctionDef: self._function,
-            ast.AsyncFunctionDef: self._function,
-            ast.Lambda: self._lambda,
-            ast.ClassDef: self._class,
-            ast.ListComp: self._comprehension,
-            ast.SetComp: self._comprehension,
-            ast.DictComp: self._comprehension,
-            ast.GeneratorExp: self._comprehension,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import_from,
-            ast.Assign: self._assign,
-            ast.AugAssign: self._augmented,
-            ast.AnnAssign: self._annotated,
-            ast.NamedExpr: self._named,
-            ast.For: self._for,
-            ast.AsyncFor: self._for,
-            ast.AsyncWith: self._waiting,
-            ast.Await: self._waiting,
-            ast.Expr: self._expression,
-            ast.Call: self._call,
-            ast.Subscript: self._reached,
-            ast.Attribute: self._reached,
-            ast.Global: self._declared,
-            ast.Nonlocal: self._declared,
-            ast.ExceptHandler: self._handler,
-            ast.MatchAs: self._captured,
-            ast.MatchStar: self._captured,
-            ast.MatchMapping: self._captured,
-        }
-        alias = getattr(ast, "TypeAlias", None)  # Python 3.12
-        if alias is not None:
-            self.special[alias] = self._alias
+        self.blocks = 0  # at most so many are nested
+        self.doubtful = False
 
-    def walk(self, tree: ast.Module) -> Names:
-        self._all(tree.body)
-        bound = self.module.binds
-        changes = [change for change in self.module.changes if change.name not in bound]
-        return Names(
-            bindings=tuple(self.bindings),
-            uses=tuple(use for use in self.module.loads if not (use.later and use.name in bound)),
-            reads=frozenset(self.reads),
-            changes=(*changes, *self.globals),
-            arguments=tuple(self.arguments),
-            stars=tuple(self.stars),
-            awaits=tuple(self.awaits),
-        )
-
-    def _visit(self, node: Any) -> None:
+    def visit(self, node: Any) -> None:
         special = self.special.get(type(node))
         if special is not None:
-            special(node)
+            special(self, node)
         else:
-            self._parts(node)
+            self.parts(node)
 
-    def _parts(self, node: Any) -> None:
-        for field in _HOLDING[type(node)]:
-            value = getattr(node, field, None)
+    def parts(self, node: Any) -> None:
+        """Visit the nodes that this one holds."""
+        for field in _HOLDING.get(type(node), ()):
+            value = getattr(node, field)
             if type(value) is list:
-                for item in value:
-                    if isinstance(item, ast.AST):
-                        self._visit(item)
-            elif isinstance(value, ast.AST):
-                self._visit(value)
+                self.all(value)
+            elif value is not None:
+                self.visit(value)
 
-    def _all(self, nodes: Any) -> None:
+    def all(self, nodes: Any) -> None:
+        find = self.special.get
         for node in nodes:
-            if node is not None:
-                self._visit(node)
-
-    # Names
+            special = find(type(node))
+            if special is not None:
+                special(self, node)
+            elif node is not None:
+                self.parts(node)
 
     def _name(self, node: Any) -> None:
-        if isinstance(node.ctx, ast.Store):
-            self._bind(node.id, node)
+        if type(node.ctx) is ast.Store:
+            self.bind(node.id, node)
         else:
-            self._load(node.id, node)
-
-    def _load(self, name: str, node: Any) -> None:
-        scope = self.scope
-        use = Use(name, node.lineno, node.col_offset, scope.later or self.unrun, scope.inside)
-        if scope.kind != "class":
-            self._hand(scope, use)
-        elif name not in scope.binds:
-            self._hand(scope.parent, use)
-
-    def _hand(self, scope: _Scope | None, use: Use) -> None:
-        while scope is not None and scope.kind == "class":
-            scope = scope.parent
-        if scope is None or scope.kind == "module":
-            self.reads.add(use.name)
-            if use.later or use.name not in self.module.binds:
-                self.module.loads.append(use)
-        else:
-            scope.loads.append(use)
-
-    def _bind(self, name: str, node: Any, kind: str = "value", origin: str = "") -> None:
-        scope = self.scope
-        declared = scope.elsewhere.get(name)
-        if declared:
-            how = f"global {name}"
-            self.globals.append(Change(name, node.lineno, node.col_offset, how, scope.later, scope.inside))
-            self.bindings.append(Binding(name, node.lineno, node.col_offset, "global"))
-            self.module.binds.add(name)
-        elif declared is None:
-            scope.binds.add(name)
-            scope.rebound.add(name)
-            if scope.kind == "module":
-                self.bindings.append(Binding(name, node.lineno, node.col_offset, kind, origin))
-
-    def _open(self, kind: str, *, later: bool, inside: str = "") -> _Scope:
-        parent = self.scope
-        self.scope = _Scope(kind, parent, later=parent.later or later, inside=parent.inside or inside)
-        return parent
-
-    def _close(self, parent: _Scope) -> None:
-        scope = self.scope
-        self.scope = parent
-        for use in scope.loads:
-            declared = scope.elsewhere.get(use.name)
-            if declared:
-                self._hand(self.module, use)
-            elif declared is not None or use.name not in scope.binds:
-                self._hand(parent, use)
-        for change in scope.changes:
-            if change.name not in scope.binds or change.name in scope.elsewhere:
-                self._hand_change(parent, change)
+            self.load(node.id, node)
 
     # Changes in place
 
-    def _change(self, target: Any, how: str) -> None:
-        """The object that the target belongs to is changed; `how` has `{}` where its name belongs."""
-        node = target
-        while isinstance(node, ast.Attribute | ast.Subscript):
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return
-        scope = self.scope
-        shown = how.format(node.id)
-        change = Change(node.id, target.lineno, target.col_offset, shown, scope.later, scope.inside)
-        if scope.kind == "function" and node.id in scope.arguments:
-            if scope.parent is self.module and node.id not in scope.rebound:
-                self.arguments.append(change)
-        elif node.id not in scope.binds:
-            self._hand_change(scope, change)
+    def _attribute(self, node: Any) -> None:
+        if type(node.ctx) is not ast.Load:
+            self._reached(node)
+        self.visit(node.value)
 
-    def _hand_change(self, scope: _Scope, change: Change) -> None:
-        while scope.kind == "class" and scope.parent is not None:
-            scope = scope.parent
-        scope.changes.append(change)
+    def _subscript(self, node: Any) -> None:
+        if type(node.ctx) is not ast.Load:
+            self._reached(node)
+        self.visit(node.value)
+        self.visit(node.slice)
 
     def _reached(self, node: Any) -> None:
-        if not isinstance(node.ctx, ast.Load):
-            self._change(
-                node, f"{{}}{_tail(node)} = ..." if isinstance(node.ctx, ast.Store) else f"del {{}}{_tail(node)}"
-            )
-        self._parts(node)
+        self.change(node, f"{{}}{_tail(node)} = ..." if isinstance(node.ctx, ast.Store) else f"del {{}}{_tail(node)}")
 
     def _call(self, node: Any) -> None:
+        self.visit(node.func)
+        self.all(node.args)
+        given = set()
         for keyword in node.keywords:
-            if keyword.arg == "inplace" and isinstance(keyword.value, ast.Constant) and keyword.value.value is True:
-                self._change(node.func, f"{{}}{_tail(node.func)}(..., inplace=True)")
-        self._parts(node)
+            name = keyword.arg
+            if name == "inplace" and isinstance(keyword.value, ast.Constant) and keyword.value.value is True:
+                self.change(node.func, f"{{}}{_tail(node.func)}(..., inplace=True)")
+            if name in given:
+                self.doubtful = True
+            if name is not None:
+                given.add(name)
+            self.visit(keyword.value)
 
     def _expression(self, node: Any) -> None:
         call = node.value
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in CHANGING:
-            self._change(call.func, f"{{}}{_tail(call.func)}(...)")
-        self._visit(call)
+            self.change(call.func, f"{{}}{_tail(call.func)}(...)")
+        self.visit(call)
 
     # Statements that bind
 
     def _assign(self, node: Any) -> None:
-        self._visit(node.value)
-        self._all(node.targets)
+        self.visit(node.value)
+        self.all(node.targets)
 
     def _augmented(self, node: Any) -> None:
-        self._visit(node.value)
+        self.visit(node.value)
         target = node.target
         if isinstance(target, ast.Name):
-            self._load(target.id, target)
-        self._visit(target)
+            self.load(target.id, target)
+        self.visit(target)
 
     def _annotated(self, node: Any) -> None:
         self._annotation(node.annotation)
         if node.value is not None:
-            self._visit(node.value)
+            self.visit(node.value)
         if node.value is not None or not isinstance(node.target, ast.Name):
-            self._visit(node.target)
+            self.visit(node.target)
         elif self.scope.kind == "function":
             self.scope.binds.add(node.target.id)
 
     def _named(self, node: Any) -> None:
-        self._visit(node.value)
+        self.doubtful = True
+        self.visit(node.value)
         held = self.scope
         while self.scope.kind == "comprehension" and self.scope.parent is not None:
             self.scope = self.scope.parent
-        self._bind(node.target.id, node.target)
+        self.bind(node.target.id, node.target)
         self.scope = held
 
     def _for(self, node: Any) -> None:
         if isinstance(node, ast.AsyncFor):
             self._outside(node)
-        self._visit(node.iter)
-        self._visit(node.target)
-        self._all(node.body)
-        self._all(node.orelse)
+        self.blocks += 1
+        self.visit(node.iter)
+        self.visit(node.target)
+        self.all(node.body)
+        self.all(node.orelse)
 
     def _handler(self, node: Any) -> None:
-        if node.type is not None:
-            self._visit(node.type)
+        if node.type is None:
+            self.doubtful = True
+        else:
+            self.visit(node.type)
         if node.name:
-            self._bind(node.name, node)
-        self._all(node.body)
+            self.bind(node.name, node)
+        self.all(node.body)
 
     def _captured(self, node: Any) -> None:
-        self._parts(node)
+        self.parts(node)
         name = node.rest if isinstance(node, ast.MatchMapping) else node.name
         if name:
-            self._bind(name, node)
+            self.bind(name, node)
 
     def _declared(self, node: Any) -> None:
+        self.doubtful = True
         if self.scope.kind != "module":
             for name in node.names:
                 self.scope.elsewhere[name] = isinstance(node, ast.Global)
@@ -314,102 +207,129 @@ class _Walk:
     def _import(self, node: Any) -> None:
         for alias in node.names:
             first = alias.name.partition(".")[0]
-            self._bind(alias.asname or first, node, "import", alias.name if alias.asname else first)
+            self.bind(alias.asname or first, node, "import", alias.name if alias.asname else first)
 
     def _import_from(self, node: Any) -> None:
         module = "." * node.level + (node.module or "")
+        if module == "__future__":
+            self.doubtful = True
         for alias in node.names:
             if alias.name == "*":
                 self.stars.append((module, node.lineno))
+                self.doubtful = True
             else:
-                self._bind(alias.asname or alias.name, node, "import", f"{module}:{alias.name}")
+                self.bind(alias.asname or alias.name, node, "import", f"{module}:{alias.name}")
 
     def _alias(self, node: Any) -> None:
-        self._bind(node.name.id, node)
-        parent = self._open("function", later=True)
+        self.doubtful = True
+        self.bind(node.name.id, node)
+        parent = self.open("function", later=True)
         self._typed(node.type_params)
-        self._visit(node.value)
-        self._close(parent)
+        self.visit(node.value)
+        self.close(parent)
 
     # Scopes
 
     def _function(self, node: Any) -> None:
-        self._all(node.decorator_list)
-        self._all(node.args.defaults)
-        self._all(node.args.kw_defaults)
+        if type(node) is ast.AsyncFunctionDef:
+            self.doubtful = True
+        self.all(node.decorator_list)
+        self.all(node.args.defaults)
+        self.all(node.args.kw_defaults)
         typed = getattr(node, "type_params", ())
-        around = self._open("function", later=False, inside=node.name) if typed else None
+        around = self.open("function", later=False, inside=node.name) if typed else None
         self._typed(typed)
         arguments = _arguments(node.args)
         for argument in arguments:
             self._annotation(argument.annotation)
         self._annotation(node.returns)
         if around is None:
-            self._bind(node.name, node, "function")
+            self.bind(node.name, node, "function")
         self._body(node.body, arguments, node.name)
         if around is not None:
-            self._close(around)
-            self._bind(node.name, node, "function")
+            self.close(around)
+            self.bind(node.name, node, "function")
 
     def _lambda(self, node: Any) -> None:
-        self._all(node.args.defaults)
-        self._all(node.args.kw_defaults)
+        self.all(node.args.defaults)
+        self.all(node.args.kw_defaults)
         self._body([node.body], _arguments(node.args), "")
 
     def _body(self, body: Any, arguments: list[ast.arg], name: str) -> None:
-        parent = self._open("function", later=True, inside=name)
+        parent = self.open("function", later=True, inside=name)
         self.scope.arguments = frozenset(argument.arg for argument in arguments)
+        if len(self.scope.arguments) < len(arguments):
+            self.doubtful = True
         self.scope.binds.update(self.scope.arguments)
-        self._all(body)
-        self._close(parent)
+        self.all(body)
+        self.close(parent)
 
     def _class(self, node: Any) -> None:
-        self._all(node.decorator_list)
+        self.all(node.decorator_list)
+        self.doubtful = self.doubtful or len(node.keywords) > 1
         typed = getattr(node, "type_params", ())
-        around = self._open("function", later=False, inside=node.name) if typed else None
+        around = self.open("function", later=False, inside=node.name) if typed else None
         self._typed(typed)
-        self._all(node.bases)
-        self._all(node.keywords)
-        parent = self._open("class", later=False, inside=node.name)
-        self._all(node.body)
+        self.all(node.bases)
+        self.all(node.keywords)
+        parent = self.open("class", later=False, inside=node.name)
+        self.all(node.body)
         self.scope = parent
         if around is not None:
-            self._close(around)
-        self._bind(node.name, node, "class")
+            self.close(around)
+        self.bind(node.name, node, "class")
 
     def _comprehension(self, node: Any) -> None:
         first = node.generators[0]
-        self._visit(first.iter)
-        parent = self._open("comprehension", later=False)
+        self.blocks += len(node.generators)
+        self.visit(first.iter)
+        parent = self.open("comprehension", later=False)
         for generator in node.generators:
             if generator.is_async:
                 self._outside(node)
             if generator is not first:
-                self._visit(generator.iter)
-            self._visit(generator.target)
-            self._all(generator.ifs)
+                self.visit(generator.iter)
+            self.visit(generator.target)
+            self.all(generator.ifs)
         if isinstance(node, ast.DictComp):
-            self._visit(node.key)
-            self._visit(node.value)
+            self.visit(node.key)
+            self.visit(node.value)
         else:
-            self._visit(node.elt)
-        self._close(parent)
+            self.visit(node.elt)
+        self.close(parent)
 
     def _waiting(self, node: Any) -> None:
         self._outside(node)
-        self._parts(node)
+        self.parts(node)
 
     def _outside(self, node: Any) -> None:
         """Remember an `await` that no function holds."""
+        self.doubtful = True
         if not self.scope.later:
             self.awaits.append((node.lineno, node.col_offset))
+
+    # What only the compiler refuses
+
+    def _returned(self, node: Any) -> None:
+        if self.scope.kind != "function":
+            self.doubtful = True
+        self.parts(node)
+
+    def _block(self, node: Any) -> None:
+        self.blocks += len(node.items) if isinstance(node, ast.With) else TRY_BLOCKS
+        self.parts(node)
+
+    def _doubted(self, node: Any) -> None:
+        self.doubtful = True
+        self.parts(node)
 
     # Annotations
 
     def _typed(self, parameters: Any) -> None:
         for parameter in parameters:
+            self.doubtful = True
             self.scope.binds.add(parameter.name)
-            self._parts(parameter)
+            self.parts(parameter)
 
     def _annotation(self, node: Any) -> None:
         if node is None:
@@ -428,7 +348,7 @@ class _Walk:
             name = _last(node.value)
             if name == "Annotated" and isinstance(node.slice, ast.Tuple) and node.slice.elts:
                 self._typing(node.slice.elts[0])
-                self._all(node.slice.elts[1:])
+                self.all(node.slice.elts[1:])
             elif name != "Literal":
                 self._typing(node.slice)
         elif isinstance(node, ast.Tuple | ast.List):
@@ -438,7 +358,7 @@ class _Walk:
             self._typing(node.left)
             self._typing(node.right)
         else:
-            self._visit(node)
+            self.visit(node)
 
     def _written(self, node: Any) -> None:
         try:
@@ -451,6 +371,48 @@ class _Walk:
         held, self.unrun = self.unrun, True
         self._typing(expression)
         self.unrun = held
+
+    # What is done with a node; all others hand on to those they hold.
+    special: ClassVar[dict[type[ast.AST], Callable[[Any, Any], None]]] = {
+        ast.Name: _name,
+        ast.FunctionDef: _function,
+        ast.AsyncFunctionDef: _function,
+        ast.Lambda: _lambda,
+        ast.ClassDef: _class,
+        ast.ListComp: _comprehension,
+        ast.SetComp: _comprehension,
+        ast.DictComp: _comprehension,
+        ast.GeneratorExp: _comprehension,
+        ast.Import: _import,
+        ast.ImportFrom: _import_from,
+        ast.Assign: _assign,
+        ast.AugAssign: _augmented,
+        ast.AnnAssign: _annotated,
+        ast.NamedExpr: _named,
+        ast.For: _for,
+        ast.AsyncFor: _for,
+        ast.AsyncWith: _waiting,
+        ast.Await: _waiting,
+        ast.Expr: _expression,
+        ast.Call: _call,
+        ast.Subscript: _subscript,
+        ast.Attribute: _attribute,
+        ast.Global: _declared,
+        ast.Nonlocal: _declared,
+        ast.ExceptHandler: _handler,
+        ast.MatchAs: _captured,
+        ast.MatchStar: _captured,
+        ast.MatchMapping: _captured,
+        ast.Return: _returned,
+        ast.While: _block,
+        ast.With: _block,
+        ast.Try: _block,
+        **dict.fromkeys(
+            (ast.TryStar, ast.Match, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom, ast.Starred), _doubted
+        ),
+    }
+    if sys.version_info >= (3, 12):
+        special[ast.TypeAlias] = _alias
 
 
 def _arguments(arguments: Any) -> list[ast.arg]:

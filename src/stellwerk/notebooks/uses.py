@@ -46,6 +46,7 @@ class Names:
 
     `uses` are of names it does not bind itself (before it binds them, where that is at the top level); `reads` are all
     names read at the top level or from there. `arguments` are changes of an argument by a function of the top level.
+    `doubtful`: it holds something that Python's compiler might refuse though its parser did not.
     """
 
     bindings: tuple[Binding, ...]
@@ -55,3 +56,4 @@ class Names:
     arguments: tuple[Change, ...]
     stars: tuple[tuple[str, int], ...]  # module, line
     awaits: tuple[tuple[int, int], ...]
+    doubtful: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ DEFINING = (
     ast.Assign,
     ast.AnnAssign,
 )  # statements that a cell of definitions holds
+_AWKWARD = re.compile(r"__debug__|\\[uU]")  # a name that nobody may bind; half a character in a docstring
 _TRAIN = """\
 # %% train
 def train(frame):
@@ -204,11 +206,13 @@ def _mistake(flow: CellFlow) -> tuple[int, int, str] | None:
     """Line, column and words of what keeps the cell from being compiled."""
     if flow.too_deep:
         return 1, 1, "an expression is nested too deeply"
+    code = flow.plain.code
+    if flow.plain.tree is not None and not flow.names.doubtful and code.isascii() and not _AWKWARD.search(code):
+        return None  # compiling is slow, and there is nothing in the cell that it could refuse
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about somebody's code, which is not ours to print
-            code = flow.plain.tree if flow.plain.tree is not None else flow.plain.code
-            compile(code, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            compile(flow.plain.tree or code, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
         last = flow.plain.code.count("\n") + 1
         return min(error.lineno or 1, last), max(error.offset or 1, 1), error.msg
