@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from machines import Way
 from stories import Story
 
 LONG = os.environ.get("STELLWERK_STORIES") == "all"
@@ -49,24 +50,27 @@ def bucket():
 
 
 @pytest.fixture(scope="session")
-def bike(shared_data, bucket, tmp_path_factory, pytestconfig, session_templates, forked) -> Iterator[Story]:
-    """The story of `bike_story`, until a rollback that is still held. In the long form its processes are real, too."""
-    from bike_story import live
-    from machines import Way
+def way(session_templates, forked) -> Way:
+    """How a story starts the command: ordinarily forked, in the long form as a person does."""
+    return Way() if LONG else Way(words=forked, variables=session_templates)
 
-    way = Way() if LONG else Way(words=forked, variables=session_templates)
+
+@pytest.fixture(scope="session")
+def bike(shared_data, bucket, tmp_path_factory, pytestconfig, way) -> Iterator[Story]:
+    """The story of `bike_story`, until a rollback that is still held."""
+    from bike_story import live
+
     data, room = shared_data("bike_hour.csv"), tmp_path_factory.mktemp("bike")
     yield from _lived(lambda: live(room, data, bucket, way), room, pytestconfig)
 
 
 @pytest.fixture(scope="session")
-def credit(shared_data, bucket, tmp_path_factory, pytestconfig) -> Iterator[Story]:
-    """The story of `credit_story`, until a rollback that was ended again; real processes, from the first to the last."""
+def credit(shared_data, bucket, tmp_path_factory, pytestconfig, way) -> Iterator[Story]:
+    """The story of `credit_story`, until a rollback that was ended again."""
     from credit_story import live
-    from machines import Way
 
     data, room = shared_data("credit_g.csv"), tmp_path_factory.mktemp("credit")
-    yield from _lived(lambda: live(room, data, bucket, Way()), room, pytestconfig)
+    yield from _lived(lambda: live(room, data, bucket, way), room, pytestconfig)
 
 
 def _lived(live: Callable[[], Story], room: Path, config: pytest.Config) -> Iterator[Story]:
@@ -83,8 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             group = next((name for name in ("bike", "credit") if name in item.nodeid.lower()), "first steps")
             item.add_marker(pytest.mark.xdist_group(group))
-            if LONG or group == "credit":
-                item.add_marker(pytest.mark.own_templates)
+            item.add_marker(pytest.mark.own_templates)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
