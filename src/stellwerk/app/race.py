@@ -34,7 +34,7 @@ Reads = Callable[["Iterable[str]", "Iterable[str]"], frozenset[str]]
 
 @dataclass(slots=True, kw_only=True)
 class Contest:
-    """One run's losses since its last push that went through."""
+    """One run's losses since its last push that went through. `own`: the commits it tries to push, by id."""
 
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -42,6 +42,7 @@ class Contest:
     losses: int = 0
     since: float = 0.0
     slot: float = SLOT
+    own: dict[str, OwnCommit] = field(default_factory=dict, repr=False)
 
     def lose(self, session: Session, lost: PushLostError) -> None:
         """Pause. Raises PushLostError that names what was not pushed when there were losses enough."""
@@ -59,6 +60,7 @@ class Contest:
     def win(self) -> None:
         """Start anew: a push went through."""
         self.losses = 0
+        self.own.clear()
 
 
 def window(losses: int, slot: float) -> float:
@@ -90,12 +92,12 @@ def settle(session: Session, lost: PushLostError, contest: Contest, reads: Reads
         if session.publisher.remote is None:  # somebody else committed in this clone
             return Settled(renamed={})
         began = contest.clock()
-        taken = take_over(session, reads)
+        taken = take_over(session, reads, contest.own)
         if taken.renamed is None:
             taken.adopt(session)
             return Settled(renamed=None)
         try:
-            pushed = session.publisher.push(taken.tip, taken.proposals)
+            pushed = session.publisher.push(taken.tip, taken.proposals, taken.fetched)
         except PushLostError as again:
             lost, contest.slot = again, contest.clock() - began
         else:
@@ -114,7 +116,7 @@ def push_meanwhile(session: Session, reads: Reads) -> Settled:
     taken = take_over(session, reads)
     if taken.renamed is None:
         return Settled(renamed=None)
-    pushed = session.publisher.push(taken.tip, taken.proposals)
+    pushed = session.publisher.push(taken.tip, taken.proposals, taken.fetched)
     taken.adopt(session)
     return Settled(renamed=taken.renamed, pushed=pushed)
 
@@ -124,13 +126,14 @@ class Taken:
     """What the branch is to be after a lost push. Nothing here has moved yet, so that the next attempt can start alike.
 
     `tip` is what it becomes, `drop` what it is now; `renamed` as in `Settled`; `proposals` are promotion branches and
-    what they become (None: what the remote has).
+    what they become (None: what the remote has). `fetched` are the refs that this rests on, where none moved since.
     """
 
     tip: str
     drop: str
     renamed: Mapping[str, str] | None
     proposals: Mapping[str, str | None] = field(default_factory=dict)
+    fetched: Mapping[str, str] | None = None
 
     def adopt(self, session: Session) -> None:
         """Move the branches here, and the work tree with them."""
@@ -147,15 +150,19 @@ class Taken:
         bring_up(session)
 
 
-def take_over(session: Session, reads: Reads) -> Taken:
+def take_over(session: Session, reads: Reads, own: dict[str, OwnCommit] | None = None) -> Taken:
     """Fetch, and make this run's own commits again on what is there, if they may be carried over.
 
+    `own`: what an earlier attempt read of them. What can be done before the fetch is: from then on others may win.
     Raises PushLostError where the branch has commits that nobody but a person may move.
     """
     writer, publisher, reader = session.writer, session.publisher, session.writer.reader
     refs = publisher.refs()
     before, tip = publisher.proposals(refs), refs.get(writer.ref)
-    there = publisher.fetch(refs)
+    own = {} if own is None else own
+    _read_own(session, refs, own)
+    fetched = publisher.fetched(refs) if publisher.remote is not None else {}
+    there = publisher.there(fetched)
     if there is None:
         raise publisher.deleted(writer.ref)
     if before:
@@ -166,7 +173,7 @@ def take_over(session: Session, reads: Reads) -> Taken:
     if not behind:
         return Taken(tip=tip, drop=tip, renamed={})
     known = (there,) if session.merges is None else (there, session.merges)
-    mine = commits_since(reader, tip, *known)
+    mine = commits_since(reader, tip, *known, read=own)
     if any(commit.id not in writer.made and not commit.planned for commit in mine):
         raise diverged(session)
     if session.merges is not None:  # the branch is merged anew, which only the ref itself can take
@@ -186,11 +193,20 @@ def take_over(session: Session, reads: Reads) -> Taken:
         drop=tip,
         renamed=renamed if carried else None,
         proposals=proposals,
+        fetched=None if before else fetched,
     )
     if session.merges is None:
         return taken
     taken.adopt(session)
     return Taken(tip=taken.tip, drop=taken.tip, renamed=taken.renamed)
+
+
+def _read_own(session: Session, refs: Mapping[str, str], own: dict[str, OwnCommit]) -> None:
+    """Read this run's own commits, if they are not known."""
+    tip, there = refs.get(session.writer.ref), session.publisher.there(refs)
+    if tip is not None and there is not None and not own:
+        known = (there,) if session.merges is None else (there, session.merges)
+        commits_since(session.writer.reader, tip, *known, read=own)
 
 
 def reads_in(state: State) -> Reads:

@@ -117,8 +117,10 @@ class RemotePublisher:
 
         `refs` are those of `refs()`, where they were just listed.
         """
-        if self.remote is None:
-            return None
+        return self.fetched(refs).get(self._tracking(self.writer.ref)) if self.remote is not None else None
+
+    def fetched(self, refs: Mapping[str, str] | None = None) -> Mapping[str, str]:
+        """Fetch from the remote, which there must be; returns what `refs()` gives after it. Otherwise as `fetch`."""
         refs = self.refs() if refs is None else refs
         local, promotions = _local(refs, self.remote), _promotions(refs)
         pushed = {ref: at for ref, at in promotions.items() if ref not in local or at == refs.get(self._tracking(ref))}
@@ -127,16 +129,17 @@ class RemotePublisher:
             ["git", "-c", f"fetch.unpackLimit={LOOSE}", *command], with_extended_output=True, with_exceptions=False
         )
         if status:
-            answer = ask(self.writer, self.remote, self.writer.ref)
+            remote = self.remote or ""
+            answer = ask(self.writer, remote, self.writer.ref)
             here = self._remote_commit(self.writer.ref)
             if answer.refs is None:
-                raise unreachable(answer, self.remote)
+                raise unreachable(answer, remote)
             if answer.refs.get(self.writer.ref) != here:  # else another fetch in this clone took the refs along
                 raise StellwerkError(
-                    f"git cannot fetch: {last_words(str(words))}", where=self.remote, hint=f"git fetch {self.remote}"
+                    f"git cannot fetch: {last_words(str(words))}", where=remote, hint=f"git fetch {remote}"
                 )
-        self._follow(pushed)
-        return self._remote_commit(self.writer.ref)
+        now = self.refs()
+        return self.refs() if self._follow(pushed, now) else now
 
     def _wanted(self) -> list[str]:
         """All branches, also where the clone follows only one, and our ref where it is no branch."""
@@ -146,12 +149,15 @@ class RemotePublisher:
             wanted.append(f"+{ref}*:{self._tracking(ref)}*")  # with a star it may be absent
         return wanted
 
-    def _follow(self, pushed: Mapping[str, str]) -> None:
-        """Promotion branches that were pushed are the remote's: rebuilt or deleted there, they are so here."""
-        for ref, commit in pushed.items():
-            there = self._remote_commit(ref)
-            if there != commit:
-                self.retract(ref, commit, there)
+    def _follow(self, pushed: Mapping[str, str], now: Mapping[str, str]) -> bool:
+        """Promotion branches that were pushed are the remote's: rebuilt or deleted there, they are so here.
+
+        Whether one of them was another.
+        """
+        moved = {ref: commit for ref, commit in pushed.items() if now.get(self._tracking(ref)) != commit}
+        for ref, commit in moved.items():
+            self.retract(ref, commit, now.get(self._tracking(ref)))
+        return bool(moved)
 
     def retract(self, ref: str, commit: str, instead: str | None) -> None:
         """Let a promotion branch be what the remote has, unless somebody moved it meanwhile."""
@@ -166,9 +172,9 @@ class RemotePublisher:
         refs = self.refs() if refs is None else refs
         return {ref: refs.get(self._tracking(ref)) for ref in _promotions(refs)}
 
-    def there(self) -> str | None:
-        """The commit of our ref at the remote, as last seen."""
-        return self._remote_commit(self.writer.ref)
+    def there(self, refs: Mapping[str, str] | None = None) -> str | None:
+        """The commit of our ref at the remote, as last seen, or as it is in these refs."""
+        return self._remote_commit(self.writer.ref) if refs is None else refs.get(self._tracking(self.writer.ref))
 
     def unpublished(self) -> dict[str, str]:
         """The refs that the remote lacks or has otherwise -> our commit: the ref itself, and promotion branches."""
@@ -178,22 +184,28 @@ class RemotePublisher:
         own = {ref: commit for ref, commit in refs.items() if ref == self.writer.ref or ref.startswith(PROMOTIONS)}
         return {ref: commit for ref, commit in own.items() if refs.get(self._tracking(ref)) != commit}
 
-    def push(self, tip: str | None = None, proposals: Mapping[str, str | None] | None = None) -> str:
+    def push(
+        self,
+        tip: str | None = None,
+        proposals: Mapping[str, str | None] | None = None,
+        fetched: Mapping[str, str] | None = None,
+    ) -> str:
         """Push what the remote lacks, all or nothing where the server can; returns where to, in words.
 
-        `tip` and `proposals` (by ref; None: not to be pushed) stand in for what the refs here are now.
+        `tip` and `proposals` (by ref; None: not to be pushed) stand in for what the refs here are now. `fetched` are
+        the refs of the fetch on which the tip was made.
         Raises PushLostError (another run was faster), or StellwerkError that says who refused and what to do.
         """
         if self.remote is None:
             return ""
-        instead, refs = {**(proposals or {}), **({self.writer.ref: tip} if tip else {})}, self.refs()
+        instead, refs = {**(proposals or {}), **({self.writer.ref: tip} if tip else {})}, fetched or self.refs()
         lacking = {**self._unpublished(refs), **instead}
         known = {ref: refs.get(self._tracking(ref)) for ref in lacking}
         wanted = {ref: commit for ref, commit in lacking.items() if commit is not None and commit != known[ref]}
         if not wanted:
             return ""
         behind, tip = known.get(self.writer.ref), wanted.get(self.writer.ref)
-        if behind and tip and not self.writer.reader.ancestor(behind, tip):
+        if behind and tip and fetched is None and not self.writer.reader.ancestor(behind, tip):
             raise self._lost(self.writer.ref)  # somebody fetched meanwhile
         words = self._send(wanted, known)
         if words is not None and len(wanted) > 1:  # a server that knows no atomic push, or one ref that is refused

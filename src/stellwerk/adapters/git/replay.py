@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,12 +47,24 @@ class OwnCommit:
         return self.raw.partition(b"\n\n")[2].partition(b"\n")[0].decode("utf-8", "replace")
 
 
-def commits_since(reader: GitReader, tip: str, *known: str) -> tuple[OwnCommit, ...]:
-    """The commits on the first-parent way to `tip` that `known` do not contain, oldest first; merges are left out."""
+def commits_since(
+    reader: GitReader, tip: str, *known: str, read: dict[str, OwnCommit] | None = None
+) -> tuple[OwnCommit, ...]:
+    """The commits on the first-parent way to `tip` that `known` do not contain, oldest first; merges are left out.
+
+    `read`: those that were read before, by id; it takes in the others.
+    """
     without = [f"^{commit}" for commit in known]
     ids = reader.text("rev-list", "--reverse", "--first-parent", "--no-merges", tip, *without).split()
+    read = {} if read is None else read
+    read |= _read(reader, [item for item in ids if item not in read])
+    return tuple(read[item] for item in ids)
+
+
+def _read(reader: GitReader, ids: list[str]) -> dict[str, OwnCommit]:
+    """By id."""
     if not ids:
-        return ()
+        return {}
     listing = reader.run(
         *("diff-tree", "--stdin", "-r", "-z", "--no-renames", "--root"),
         stdin="".join(f"{item}\n" for item in ids).encode(),
@@ -66,7 +79,7 @@ def commits_since(reader: GitReader, tip: str, *known: str) -> tuple[OwnCommit, 
         else:
             current = token.strip()
     raw = read_blobs(reader, ids)
-    return tuple(OwnCommit(id=item, raw=raw[item], changes=changes[item]) for item in ids)
+    return {item: OwnCommit(id=item, raw=raw[item], changes=changes[item]) for item in ids}
 
 
 def replay(writer: GitWriter, commits: Iterable[OwnCommit], base: str) -> dict[str, str]:
@@ -75,7 +88,7 @@ def replay(writer: GitWriter, commits: Iterable[OwnCommit], base: str) -> dict[s
     objects = NewObjects(writer.reader, base)
     editor = TreeEditor(objects, base)
     editor.entries(path for commit in again for path in commit.changes)
-    now = writer.reader.text("var", "GIT_COMMITTER_IDENT").rpartition("> ")[2].encode() if again else b""
+    now = _now(writer.reader)
     parent = base
     for commit in again:
         tree = editor.change(commit.changes)
@@ -87,6 +100,13 @@ def replay(writer: GitWriter, commits: Iterable[OwnCommit], base: str) -> dict[s
         made[commit.id] = parent
     objects.store()
     return made
+
+
+def _now(reader: GitReader) -> bytes:
+    """The time that git would give to a commit, as it writes it."""
+    if "GIT_COMMITTER_DATE" in reader.environ:
+        return reader.text("var", "GIT_COMMITTER_IDENT").rpartition("> ")[2].encode()
+    return f"{int(time.time())} {time.strftime('%z')}".encode()
 
 
 def _raw(commit: OwnCommit, tree: str, parent: str, now: bytes) -> bytes:
