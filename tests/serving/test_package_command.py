@@ -92,6 +92,27 @@ def test_a_folder_with_anything_else_is_refused_and_left_alone(trained, tmp_path
     assert [path.name for path in tmp_path.glob(".stellwerk-package-*")] == []
 
 
+def test_a_package_with_a_changed_byte_is_refused_wherever_it_was_changed_and_nothing_is_written(
+    trained, tmp_path, monkeypatch
+) -> None:
+    """What the store gives back is not what the record says."""
+    from stellwerk.app import package as module
+
+    fetched = module.fetch
+
+    def tampered(*args, **kwargs):
+        found = fetched(*args, **kwargs)
+        model = args[3] / "model.pkl"
+        model.chmod(0o644)
+        model.write_bytes(model.read_bytes() + b"\n")
+        return found
+
+    monkeypatch.setattr(module, "fetch", tampered)
+    with pytest.raises(StellwerkError, match=r"the package is not the recorded one: expected [0-9a-f]{64}, found"):
+        trained.workspace.package("demand@1", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_an_image_by_digest_nothing_is_written(trained, tmp_path) -> None:
     trained.edit("mlops.yaml", IMAGE, "python:3.11-slim")
     with pytest.raises(DeclarationsError) as caught:

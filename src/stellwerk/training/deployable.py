@@ -63,7 +63,8 @@ README = """\
 ## Run it
 
     docker build --tag {tag}:{version} .
-    docker run --read-only --tmpfs /tmp --publish {port}:{port} {tag}:{version}
+    docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \\
+        --publish {port}:{port} {tag}:{version}
 
 or, in a virtual environment of Python {python}:
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json
 
 NEEDED = ("starlette", "uvicorn")
-EXTRA = "stellwerk[serve]"
 START = 120.0  # seconds until it must answer: a model's libraries may be slow to import
 PAUSE = 0.01
 
@@ -63,7 +62,7 @@ def not_served(package: Path) -> str:
         return "the model is a command, which has no service"
     lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if lacking and contract.code.requirements is None:
-        return f"{' and '.join(lacking)} not installed here; pip install '{EXTRA}'"
+        return f"{' and '.join(lacking)} not installed here; pip install {' '.join(lacking)}"
     return ""
 
 
