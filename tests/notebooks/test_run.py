@@ -19,9 +19,6 @@ from stellwerk.adapters.child import Isolation
 from stellwerk.training.notebook_proof import compare, in_sync
 from stellwerk.training.smoke import Written
 
-pytest.importorskip("nbclient", reason="running notebooks needs the extra stellwerk[notebook]")
-pytest.importorskip("ipykernel", reason="running notebooks needs the extra stellwerk[notebook]")
-
 SLEEP = f"98765.{os.getpid()}"  # its own in each test process: what others leave for a moment is not ours
 ENDLESS = f"""import subprocess, time
 subprocess.Popen(["sleep", "{SLEEP}"], start_new_session=True)

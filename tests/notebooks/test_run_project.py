@@ -16,6 +16,8 @@ from dvc.cli import main as dvc_main
 from proving import MODULE, NOTEBOOK, ROWS, SOURCE, TESTED, TESTS, written
 
 from stellwerk.adapters.templates import TEMPLATES
+from stellwerk.model.declared import Environment, Model, Project, Purpose
+from stellwerk.planning.policy import Route
 
 MLOPS = """
     version: 1
@@ -57,7 +59,6 @@ def steps(project) -> list[tuple[str, str]]:
 
 
 def test_a_version_is_born_with_the_proof_and_another_tolerance_asks_for_it_again(project):
-    pytest.importorskip("nbclient", reason="running notebooks needs the extra stellwerk[notebook]")
     project = project({"environments/dev.yaml": DEV})
     project.stellwerk("render")
     commit(project, "declare")
@@ -94,6 +95,27 @@ def test_a_version_is_born_with_the_proof_and_another_tolerance_asks_for_it_agai
         (check,) = json.loads(project.read("checks.json"))["checks"]
         assert (check["name"], check["passed"]) == ("generated source", False)
         assert f"{MODULE} is not what {SOURCE} becomes: change the notebook instead" in check["detail"]
+
+
+def test_what_is_asked_of_a_notebook_is_in_the_key_of_developments_verdict_alone():
+    asked = [
+        Model(name="m", source="models/m/m.py"),
+        Model(name="m", source="models/m/m.ipynb"),
+        Model(name="m", source="models/m/m.ipynb", tolerance=0.0),
+        Model(name="m", source="models/m/m.ipynb", tolerance=1e-9),
+    ]
+    dev, later = (
+        Environment(name=purpose.value, purpose=purpose) for purpose in (Purpose.DEVELOPMENT, Purpose.INTEGRATION)
+    )
+    digests = [
+        tuple(
+            Route(Project(models=(model,), environments=(dev, later)), {}).policy(model, at).digest
+            for at in (dev, later)
+        )
+        for model in asked
+    ]
+    assert len({here for here, _ in digests}) == 4
+    assert len({there for _, there in digests}) == 1
 
 
 @pytest.fixture
@@ -137,7 +159,7 @@ def test_without_jupyter_a_notebook_is_planned_and_trained_by_but_never_passes_d
     for command in (("reconcile",), ("check", "demand", "dev"), ("notebook", "test", "demand")):
         code, said = run(*command)
         assert code == 1, said
-        assert "nbclient, nbformat, ipykernel: pip install 'stellwerk[notebook]'" in " ".join(said.split())
+        assert "Jupyter is not here: pip install nbclient nbformat ipykernel" in " ".join(said.split())
     assert project.git("rev-parse", "HEAD") == tip
 
 

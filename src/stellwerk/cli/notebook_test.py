@@ -19,7 +19,7 @@ from stellwerk.cli.options import completing, examples
 def command(console: Console, /, *, model: str, timeout: float | None, out: str | None) -> int:
     """Run the notebook of MODEL from the top on stand-in data, then its tests.
 
-    Its module must then predict what the notebook does. Needs `stellwerk[notebook]`.
+    Its module must be what the notebook becomes, and predict what the notebook does.
     """
     from stellwerk.errors import StellwerkError
     from stellwerk.model.records import CheckResult

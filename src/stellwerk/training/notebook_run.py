@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from stellwerk.training.snapshot import Snapshot
 
 NEEDED = ("nbclient", "nbformat", "ipykernel")
-EXTRA = "stellwerk[notebook]"
 MAY_RAISE = "raises-exception"  # Jupyter's own tag
 PROOF = -1
 HOST = WORKER.with_name("notebook_host.py")
@@ -54,10 +53,10 @@ class NotebookRun:
 
 
 def refuse_without_jupyter(path: str) -> None:
-    """StellwerkError where the extra is not installed: no word on the notebook at `path`, which somebody could run."""
+    """StellwerkError where Jupyter's parts are not here; that says nothing of the notebook at `path`."""
     lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if lacking:
-        message = f"a notebook is proven by running it, which needs {', '.join(lacking)}: pip install '{EXTRA}'"
+        message = f"a notebook is proven by running it, and Jupyter is not here: pip install {' '.join(lacking)}"
         raise StellwerkError(message, where=path)
 
 
@@ -197,7 +196,7 @@ def _place(notebook: Notebook, job: Path) -> str:
     text = now.read_text(encoding="utf-8", errors="replace") if now.is_file() and not now.is_symlink() else ""
     cell = int(text) if re.fullmatch(r"-1|\d{1,9}", text) else 0
     if cell == PROOF:
-        return f"{notebook.path}: what its functions do, called after the last cell,"
+        return f"{notebook.path}: training and predicting with its functions, after the last cell,"
     return f"{notebook.path} cell {cell}" if cell else notebook.path
 
 
