@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from stellwerk.model.findings import Place
+from stellwerk.model.findings import Finding, Place
 from stellwerk.model.records import (
     Approval,
     Deployment,
@@ -99,7 +99,7 @@ class Observed:
     `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
     `code` and `metric_code` by model; `generated` maps the path of a rendered file to what lies there, `forge_files`
     that of workflows and the like; `dvc` says whether DVC is set up. `modules` by model: the files
-    (path -> text) that its notebook becomes.
+    (path -> text) that its notebook becomes; `notebook_findings` by model: what is wrong in it.
     """
 
     basis: str = ""
@@ -114,6 +114,7 @@ class Observed:
     forge_files: Mapping[str, GeneratedFile] = field(default_factory=dict)
     dvc: bool = True
     modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notebook_findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     threshold_authors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tracked: frozenset[str] = frozenset()  # datasets whose own file git versions
     erased: Mapping[str, Erasure] = field(default_factory=dict)

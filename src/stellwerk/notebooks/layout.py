@@ -138,10 +138,17 @@ def _statement(lines: list[str], item: _Item, held: frozenset[int]) -> list[Line
     return out
 
 
+def _on_one_line(node: ast.AST) -> bool:
+    return getattr(node, "lineno", 0) == getattr(node, "end_lineno", None)
+
+
 def _inside_strings(tree: ast.Module) -> frozenset[int]:
     """The numbers of the lines that end inside a string."""
     inside: set[int] = set()
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)):
             inside.update(range(node.lineno, node.end_lineno or node.lineno))
+        waiting.extend(child for child in ast.iter_child_nodes(node) if not _on_one_line(child))
     return frozenset(inside)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stellwerk.model.declared import Json, Model, Project
+    from stellwerk.model.findings import Finding
     from stellwerk.model.ports import Cache, Tree
 
 POINTERS = "pointers-1"
@@ -40,6 +41,7 @@ class Known:
     code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
     metric_code: Mapping[str, tuple[CodeFile, ...]] = field(default_factory=dict)
     modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notebook_findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     records: dict[tuple[str, str], Sheet[Any]] = field(default_factory=dict)
 
 
@@ -69,7 +71,8 @@ def observe(
     reader = RecordReader(cache, evidence=evidence, known=known.records)
     files = unrecorded(declared.blobs())
     if files != known.files:
-        known.modules = convert_notebooks(project, declared, cache)
+        converted = convert_notebooks(project, declared, cache)
+        known.modules, known.notebook_findings = converted.modules, converted.findings
         known.code, known.metric_code = _read_code(project, WithModules(declared, known.modules), cache)
         known.files = files
     generated = read_generated(declared, cache, notebooks=bool(known.modules))
@@ -86,6 +89,7 @@ def observe(
         code=known.code,
         metric_code=known.metric_code,
         modules=known.modules,
+        notebook_findings=known.notebook_findings,
         dvc=DVC in declared.blobs(),
         generated={path: file for path, file in generated.items() if path not in FORGE_FILES},
         forge_files={path: generated[path] for path in FORGE_FILES if path in generated},

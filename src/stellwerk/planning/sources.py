@@ -6,64 +6,176 @@ What is trained is the committed module; it is the same text, because nothing is
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.declared import NOTEBOOK, module_name
+from stellwerk.model.findings import Finding, Place, Severity
 from stellwerk.planning.maker import maker
 from stellwerk.render.seal import sealed
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Json, Model, Project
     from stellwerk.model.ports import Cache, Tree
+    from stellwerk.notebooks.convert import Converted
+    from stellwerk.notebooks.document import NotebookError
+    from stellwerk.notebooks.problem import Problem
 
-KIND = "module-1"
+KIND = "module-2"
+UNREADABLE = "SW800"
 Texts = Mapping[str, str]  # path -> text
 
 
-def convert_notebooks(project: Project, tree: Tree, cache: Cache) -> dict[str, Texts]:
-    """Model -> the files its notebook becomes. A notebook that cannot be converted is left out: it is a finding."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedModels:
+    """By model: the files its notebook becomes, and what is wrong in it.
+
+    A notebook that cannot be converted has no files.
+    """
+
+    modules: Mapping[str, Texts] = field(default_factory=dict)
+    findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+
+
+def convert_notebooks(project: Project, tree: Tree, cache: Cache) -> ConvertedModels:
+    """All notebooks that are sources, converted and judged, each once for its content and its declared parameters."""
     models = [model for model in project.models if model.source is not None and model.source.endswith(NOTEBOOK)]
     if not models:
-        return {}
+        return ConvertedModels()
     blobs = tree.blobs()
     local = importable(blobs)
-    found: dict[str, Texts] = {}
+    modules: dict[str, Texts] = {}
+    findings: dict[str, tuple[Finding, ...]] = {}
     missing: list[tuple[Model, str]] = []
     for model in models:
         source = model.source or ""
         if source not in blobs:
             continue
-        key = hashlib.sha256("\0".join([maker("notebooks"), model.name, source, blobs[source], *local]).encode())
-        stored = cache.get(KIND, key.hexdigest())
-        if isinstance(stored, dict):
-            found[model.name] = {path: str(text) for path, text in stored.items()}
+        params = json.dumps(_params(model), sort_keys=True)
+        parts = [maker("notebooks"), model.name, source, blobs[source], params, *local]
+        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        stored = _unpacked(cache.get(KIND, key), source)
+        if stored is None:
+            missing.append((model, key))
         else:
-            missing.append((model, key.hexdigest()))
+            modules[model.name], findings[model.name] = stored
     contents = tree.read({model.source or "" for model, _ in missing})
-    for model, key_text in missing:
-        texts = texts_of(model, contents[model.source or ""], frozenset(local))
-        if texts:
-            found[model.name] = texts
-            kept: dict[str, Json] = dict(texts)
-            cache.put(KIND, key_text, kept)
-    return found
+    for model, key in missing:
+        texts, found = _converted(model, contents[model.source or ""], frozenset(local))
+        modules[model.name], findings[model.name] = texts, found
+        cache.put(KIND, key, _packed(texts, found))
+    return ConvertedModels(modules={name: texts for name, texts in modules.items() if texts}, findings=findings)
+
+
+def _converted(model: Model, content: bytes, local: frozenset[str]) -> tuple[Texts, tuple[Finding, ...]]:
+    from stellwerk.notebooks.convert import convert
+    from stellwerk.notebooks.document import NotebookError, read_notebook
+    from stellwerk.notebooks.problems import judge
+
+    source = model.source or ""
+    try:
+        notebook = read_notebook(source, content)
+    except NotebookError as error:
+        return {}, (_unreadable(source, error),)
+    made = convert(notebook, model=model.name, params=_params(model), local=local)
+    # What is declared decides about findings, never about what a notebook becomes.
+    broken = any(map(_is_error, made.problems)) and any(map(_is_error, judge(notebook)))
+    return {} if broken else _texts(model, made), _placed(source, content, made.problems)
+
+
+def judge_source(model: Model, content: bytes) -> tuple[Finding, ...]:
+    """What is wrong in the notebook that is the model's source, each finding on its line of the file."""
+    from stellwerk.notebooks.document import NotebookError, read_notebook
+    from stellwerk.notebooks.problems import judge
+
+    source = model.source or ""
+    try:
+        notebook = read_notebook(source, content)
+    except NotebookError as error:
+        return (_unreadable(source, error),)
+    return _placed(source, content, judge(notebook, _params(model)))
+
+
+def _params(model: Model) -> Mapping[str, Json] | None:
+    return dict(model.train.params) if model.train else None
+
+
+def _is_error(problem: Problem) -> bool:
+    return problem.severity is Severity.ERROR
+
+
+def _unreadable(source: str, error: NotebookError) -> Finding:
+    where = f"{error.where}: " if error.where and error.where != source else ""
+    return Finding(
+        rule=UNREADABLE,
+        severity=Severity.ERROR,
+        place=Place(path=source),
+        message=f"{where}{error.message}",
+        hint=error.hint or "",
+    )
+
+
+def _placed(source: str, content: bytes, problems: Iterable[Problem]) -> tuple[Finding, ...]:
+    from stellwerk.notebooks.places import line_of, source_lines
+
+    problems = tuple(problems)
+    lines = source_lines(content.decode("utf-8-sig")) if problems else ()
+    return tuple(
+        Finding(
+            rule=problem.rule,
+            severity=problem.severity,
+            place=Place(path=source, line=line_of(lines, problem.cell_number, problem.line)),
+            message=f"{problem.at}: {problem.message}" if problem.at else problem.message,
+            hint=problem.hint,
+        )
+        for problem in problems
+    )
+
+
+def _packed(texts: Texts, findings: Iterable[Finding]) -> Json:
+    rows: list[Json] = [
+        [found.rule, found.severity.value, found.place.line, found.message, found.hint] for found in findings
+    ]
+    files: dict[str, Json] = dict(texts)
+    return {"texts": files, "findings": rows}
+
+
+def _unpacked(stored: Any, source: str) -> tuple[Texts, tuple[Finding, ...]] | None:
+    """What was kept; None where nothing was, or it is damaged."""
+    try:
+        texts = {path: str(text) for path, text in stored["texts"].items()}
+        findings = tuple(
+            Finding(
+                rule=rule,
+                severity=Severity(severity),
+                place=Place(path=source, line=line),
+                message=message,
+                hint=hint,
+            )
+            for rule, severity, line, message, hint in stored["findings"]
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return texts, findings
 
 
 def texts_of(model: Model, content: bytes, local: frozenset[str]) -> dict[str, str]:
     """Path -> text of the module and, where there are test cells, its tests; empty where it cannot be converted."""
-    from stellwerk.model.findings import Severity
     from stellwerk.notebooks.convert import convert
     from stellwerk.notebooks.document import read_notebook
 
-    source = model.source or ""
     try:
-        made = convert(read_notebook(source, content), model=model.name, local=local)
+        made = convert(read_notebook(model.source or "", content), model=model.name, local=local)
     except StellwerkError:
         return {}
-    if any(problem.severity is Severity.ERROR for problem in made.problems):
-        return {}
+    return {} if any(map(_is_error, made.problems)) else _texts(model, made)
+
+
+def _texts(model: Model, made: Converted) -> dict[str, str]:
+    source = model.source or ""
     texts = {model.module or "": sealed(made.module, source)}
     if made.tests is not None:
         texts[f"models/{model.name}/tests/test_{module_name(source)}.py"] = sealed(made.tests, source)

@@ -7,13 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stellwerk.model.declared import NOTEBOOK
-from stellwerk.model.findings import Place, Severity
-from stellwerk.notebooks.document import NotebookError, read_notebook
-from stellwerk.notebooks.places import line_of, source_lines
-from stellwerk.notebooks.problems import judge
+from stellwerk.model.findings import Severity
 from stellwerk.notebooks.rules import RULES as NOTEBOOK_RULES
 from stellwerk.notebooks.text import ipynb, notebook_of
 from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput
+from stellwerk.planning.sources import UNREADABLE, judge_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json
     from stellwerk.notebooks.rules.rule import NotebookRule
 
-UNREADABLE = "SW800"
 _DECLARED = """\
 version: 1
 datasets: {{sales: {{path: data/sales.csv}}}}
@@ -40,24 +37,15 @@ def _judged(given: RuleInput) -> dict[str, list[Problem]]:
     models = [model for model in given.project.models if model.source is not None and model.source.endswith(NOTEBOOK)]
     if given.tree is None or not models:
         return found
-    contents = given.tree.read({model.source or "" for model in models})
+    judged = given.observed.notebook_findings if given.observed is not None else {}
+    contents = given.tree.read({model.source or "" for model in models if model.name not in judged})
     for model in models:
         source = model.source or ""
-        if source not in contents:
+        if model.name not in judged and source not in contents:
             continue
-        try:
-            notebook = read_notebook(source, contents[source])
-        except NotebookError as error:
-            where = f"{error.where}: " if error.where and error.where != source else ""
-            problem = Problem(place=Place(path=source), message=f"{where}{error.message}", hint=error.hint or "")
-            found.setdefault(UNREADABLE, []).append(problem)
-            continue
-        lines = source_lines(contents[source].decode("utf-8-sig"))
-        for item in judge(notebook, model.train.params if model.train else None):
-            line = line_of(lines, item.cell_number, item.line)
-            message = f"{item.at}: {item.message}" if item.at else item.message
-            place = Place(path=source, line=line)
-            found.setdefault(item.rule, []).append(Problem(place=place, message=message, hint=item.hint))
+        for item in judged[model.name] if model.name in judged else judge_source(model, contents[source]):
+            problem = Problem(place=item.place, message=item.message, hint=item.hint)
+            found.setdefault(item.rule, []).append(problem)
     return found
 
 
