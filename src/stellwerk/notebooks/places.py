@@ -5,14 +5,13 @@ from __future__ import annotations
 import bisect
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-_STRINGS = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(strict=False)
 _BLANK = re.compile(r"[ \t\r\n]*")
-_PLAIN = re.compile(r"[^\s,\]}]+")
 
 
 def source_lines(text: str) -> tuple[tuple[int, ...], ...]:
@@ -21,17 +20,19 @@ def source_lines(text: str) -> tuple[tuple[int, ...], ...]:
     `text` is a notebook that was read before. A cell whose source is one text has all its lines on one of the file.
     """
     breaks = [found.start() for found in re.finditer("\n", text)]
-    cells: dict[int, list[int]] = {}
-
-    def visit(path: tuple[str | int, ...], start: int, value: str) -> None:
-        if len(path) < 3 or path[0] != "cells" or path[2] != "source":  # noqa: PLR2004
-            return
-        line = bisect.bisect_left(breaks, start) + 1
-        lines = cells.setdefault(int(path[1]), [])
-        lines += [line] * max(1, len(value.splitlines()))
-
-    _walk(text, _after(text, 0), (), visit)
-    return tuple(tuple(cells.get(number, ())) for number in range(max(cells, default=-1) + 1))
+    cells = {key: start for key, start, _ in _members(text, _after(text, 0))}["cells"]  # the last one, as JSON has it
+    found = []
+    for start, _ in _items(text, cells):
+        source = {key: (at, value) for key, at, value in _members(text, start)}.get("source", (start, ""))
+        strings = _items(text, source[0]) if isinstance(source[1], list) else [source]
+        found.append(
+            tuple(
+                bisect.bisect_left(breaks, at) + 1
+                for at, value in strings
+                for _ in range(max(1, len(value.splitlines())))
+            )
+        )
+    return tuple(found)
 
 
 def _after(text: str, index: int) -> int:
@@ -39,41 +40,28 @@ def _after(text: str, index: int) -> int:
     return found.end() if found else index
 
 
-def _walk(text: str, index: int, path: tuple[str | int, ...], visit: Callable[..., None]) -> int:
-    """Tell `visit` of every text in the value that starts there; returns where the value ends."""
-    match text[index]:
-        case '"':
-            value, end = _STRINGS.raw_decode(text, index)
-            visit(path, index, value)
-            return int(end)
-        case "{":
-            return _members(text, index, path, visit)
-        case "[":
-            return _items(text, index, path, visit)
-        case _:
-            found = _PLAIN.match(text, index)
-            return found.end() if found else index + 1
-
-
-def _members(text: str, index: int, path: tuple[str | int, ...], visit: Callable[..., None]) -> int:
+def _members(text: str, index: int) -> Iterator[tuple[str, int, Any]]:
+    """Key, beginning and value of each member of the object that begins there."""
     index = _after(text, index + 1)
     while text[index] != "}":
-        key, index = _STRINGS.raw_decode(text, index)
+        key, index = _DECODER.raw_decode(text, index)
         index = _after(text, _after(text, index) + 1)
-        index = _after(text, _walk(text, index, (*path, key), visit))
+        value, end = _DECODER.raw_decode(text, index)
+        yield key, index, value
+        index = _after(text, end)
         if text[index] == ",":
             index = _after(text, index + 1)
-    return index + 1
 
 
-def _items(text: str, index: int, path: tuple[str | int, ...], visit: Callable[..., None]) -> int:
-    index, number = _after(text, index + 1), 0
+def _items(text: str, index: int) -> Iterator[tuple[int, Any]]:
+    """Beginning and value of each item of the list that begins there."""
+    index = _after(text, index + 1)
     while text[index] != "]":
-        index = _after(text, _walk(text, index, (*path, number), visit))
-        number += 1
+        value, end = _DECODER.raw_decode(text, index)
+        yield index, value
+        index = _after(text, end)
         if text[index] == ",":
             index = _after(text, index + 1)
-    return index + 1
 
 
 def line_of(lines: tuple[tuple[int, ...], ...], cell: int, line: int) -> int:
