@@ -101,7 +101,8 @@ def test_what_the_other_process_read_is_in_the_cache_and_no_longer_read(root, mo
     assert len(kept["versionrecord-brief-2.json"]) == 2 * MODELS
     assert len(kept["verdict-brief-2.json"]) == 6 * MODELS
     monkeypatch.setattr(ahead, "Ahead", None)
-    (root / ".git/stellwerk/cache/settled-1.json").unlink()
+    for kind in ("settled-1", "quiet-1"):
+        (root / f".git/stellwerk/cache/{kind}.json").unlink()
     assert answer(root) == said
 
 

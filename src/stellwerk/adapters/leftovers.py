@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -45,6 +43,8 @@ def _sweep(folder: Path, prefix: str) -> None:
     for left, matched in marked:
         if matched and _dead(matched["host"], int(matched["pid"]), left):
             if left.is_dir() and not left.is_symlink():
+                import shutil
+
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
@@ -70,4 +70,6 @@ def _dead(host: str, pid: int, left: Path) -> bool:
 
 
 def _host() -> str:
+    import socket
+
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]

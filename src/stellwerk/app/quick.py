@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from stellwerk.adapters.git.survey import Survey, survey, whole_of
 from stellwerk.planning.settled import (
     KIND,
+    QUIET,
     Claim,
     Listing,
     Memory,
+    exact_key,
     face_of,
     from_json,
     part,
@@ -61,7 +63,7 @@ def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
     ahead: list[Ahead] = []
 
     def meanwhile(committed: Survey) -> None:
-        if workspace.cache.get(KIND, STORED) is None and len(committed.records) > MANY:
+        if len(committed.records) > MANY and not workspace.cache.keeps(KIND):
             from stellwerk.app.ahead import records_ahead
 
             found = records_ahead(workspace, committed)
@@ -71,10 +73,14 @@ def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
     if seen is None:
         return None
     listing = _listing(seen)
+    quiet = workspace.cache.get(QUIET, STORED)
+    if quiet is not None and quiet == exact_key(listing):
+        return Planned(plan=empty_plan(seen))
     memory = from_json(workspace.cache.get(KIND, STORED))
     changed = unsettled(listing, memory) if memory is not None else None
     if memory is not None and changed is not None:
         if not changed and memory.empty:
+            _keep(workspace, listing, memory, memory)
             return Planned(plan=empty_plan(seen))
         few = part(listing, memory, changed)
         found = _plan_part(workspace, seen, listing, memory, few) if few is not None else None
@@ -144,7 +150,7 @@ def _listing(seen: Survey) -> Listing:
 
 def empty_plan(seen: Survey) -> Plan:
     """Nothing to do at that commit."""
-    from stellwerk.model.actions import Plan
+    from stellwerk.model.plan import Plan
 
     return Plan(basis=str(seen.head.commit))
 
@@ -171,7 +177,7 @@ def _plan_whole(
         pending = any(isinstance(step.action, Render) and step.action.model is None for step in plan.steps)
         pending = pending or any(wait.kind is WaitKind.EDITED and wait.model is None for wait in plan.waits)
         if not pending:  # the files of CI rest on all models: a plan of some of them says nothing about those
-            _keep(workspace, remember(listing, _claims(loaded), settled, empty=empty))
+            _keep(workspace, listing, remember(listing, _claims(loaded), settled, empty=empty))
         return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
 
 
@@ -228,7 +234,8 @@ def _plan_part(
         return None
     others = memory.settled.keys() - shown
     empty = not plan.steps and not plan.waits and len(others) + len(shown) == len(memory.claims)
-    _keep(workspace, remember(listing, {**memory.claims, **claims}, others | settled, empty=empty), memory)
+    now = remember(listing, {**memory.claims, **claims}, others | settled, empty=empty)
+    _keep(workspace, listing, now, memory)
     return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
 
 
@@ -258,9 +265,14 @@ def _reaches_out(before: Claim, now: Claim) -> bool:
     return before.face != now.face or before.declared != now.declared or before.records != now.records
 
 
-def _keep(workspace: Workspace, memory: Memory | None, before: Memory | None = None) -> None:
-    if memory is not None and memory != before:
+def _keep(workspace: Workspace, listing: Listing, memory: Memory | None, before: Memory | None = None) -> None:
+    if memory is None:
+        return
+    if memory is not before and memory != before:
         workspace.cache.put(KIND, STORED, to_json(memory))
+    key = exact_key(listing) if memory.quiet else None
+    if key is not None:
+        workspace.cache.put(QUIET, STORED, key)
 
 
 def _claims(loaded: Loaded) -> dict[str, Claim]:

@@ -71,6 +71,10 @@ def command(
             from stellwerk.report.plan_markdown import plan_markdown
 
             console.show(plan_markdown(plan))
+        case _ if not plan.steps and not plan.waits:
+            from stellwerk.report.nothing import nothing_text
+
+            console.show(nothing_text(color=console.color, width=console.width))
         case _:
             from stellwerk.report.plan_text import plan_text
 

@@ -8,6 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from stellwerk.model.plan import Plan
+
+__all__ = [
+    "Action",
+    "Check",
+    "Deploy",
+    "Plan",
+    "Promote",
+    "Render",
+    "Retire",
+    "Snapshot",
+    "Step",
+    "Train",
+    "Wait",
+    "WaitKind",
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Render:
@@ -127,12 +144,3 @@ class Wait:
     environment: str | None = None
     version: int | None = None
     diff: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What reconcile would do, in order, and what waits. Same input, same bytes."""
-
-    basis: str
-    steps: tuple[Step, ...] = ()
-    waits: tuple[Wait, ...] = ()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Json
 
 KIND = "settled-1"
+QUIET = "quiet-1"  # the kind of one digest, so that most plans need not read the others
 FEW = 4  # planning a part of the models pays while it is less than one in this many
 # What no rule compares between models and no other model's plan asks for.
 OWN_KEYS = frozenset({"thresholds", "features", "description", "risk", "task", "target", "positive", "checks"})
@@ -78,6 +79,11 @@ class Memory:
     claims: Mapping[str, Claim]
     settled: Mapping[str, str]
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the plan of the very same files is empty, at any time."""
+        return self.empty and len(self.settled) == len(self.claims)
+
 
 def remember(listing: Listing, claims: Mapping[str, Claim], settled: Iterable[str], *, empty: bool) -> Memory | None:
     """None where something that all models share is not committed: its id tells too little."""
@@ -98,6 +104,16 @@ def unsettled(listing: Listing, memory: Memory) -> frozenset[str] | None:
         for name, claim in memory.claims.items()
         if name not in memory.settled or memory.settled[name] != _key(listing, name, claim)
     )
+
+
+def exact_key(listing: Listing) -> str | None:
+    """A digest of all ids; None where a file is not committed."""
+    said = [listing.refs, str(len(listing.files))]
+    for ids in (listing.files, listing.records):
+        said += ids.keys()
+        said += ids.values()
+    text = "\0".join(said)
+    return None if f" {CHANGED}" in text else _digest([text])
 
 
 def whole_key(listing: Listing, more: str) -> str | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from stellwerk.model.actions import Snapshot
+from stellwerk.report.nothing import NOTHING
 from stellwerk.report.terminal import Ink, clean, hang, wrap
 from stellwerk.report.words import (
     ORDER,
@@ -119,7 +120,7 @@ def summary(plan: Plan) -> str:
     counts = Counter(action_words(step.action).name for step in plan.steps)
     waits = f"{len(plan.waits)} waiting" if plan.waits else ""
     if not counts:
-        return f"Nothing to do; {waits}." if waits else "Nothing to do: what is declared is what is there."
+        return f"Nothing to do; {waits}." if waits else NOTHING
     parts = ", ".join(f"{counts[name]:,} to {name}" for name in ORDER if counts[name])
     known = [step.seconds for step in plan.steps if step.seconds is not None]
     estimate = f" About {duration(sum(known))}." if known else ""

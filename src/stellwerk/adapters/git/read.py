@@ -134,7 +134,8 @@ def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
     if not directory.is_dir():
         raise StellwerkError("there is no such folder", where=str(directory))
     probe = GitReader(directory, environ)
-    top = probe.text("rev-parse", "--is-bare-repository", "--show-toplevel", check=False).partition("\n")[2]
+    asked = ("--is-bare-repository", "--show-toplevel", "--git-common-dir")
+    top, _, shared = probe.text("rev-parse", *asked, check=False).partition("\n")[2].rpartition("\n")
     if not top and probe.text("rev-parse", "--is-bare-repository", check=False) == "true":
         raise StellwerkError(
             "this is a bare repository", where=str(directory), hint="clone it and run stellwerk in the clone"
@@ -145,7 +146,9 @@ def open_reader(directory: Path, environ: Mapping[str, str]) -> GitReader:
             where=str(directory.absolute()),
             hint="stellwerk init (it makes one), or -C DIR",
         )
-    return GitReader(Path(top), environ)
+    reader = GitReader(Path(top), environ)
+    vars(reader)["git_dir"] = (directory / shared).resolve()  # so that it need not be asked for again
+    return reader
 
 
 class CommitTree:
