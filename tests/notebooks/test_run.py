@@ -35,8 +35,9 @@ def content(path: Path) -> bytes:
 
 def test_state_that_exploration_leaves_behind_is_caught(tmp_path):
     text = NOTEBOOK.replace("frame.head()", 'globals().update({"SHIFT": 5.1})')
-    checks = proven(written(tmp_path, text), tmp_path)
+    checks = proven(written(tmp_path, text), tmp_path, namespace=False)
     assert checks["notebook runs"][0]
+    assert "in a folder of its own, without namespaces to confine it" in checks["notebook runs"][1]
     passed, detail = checks["equivalence"]
     assert not passed
     assert "at most 5 apart" in detail

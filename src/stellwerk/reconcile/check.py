@@ -34,7 +34,7 @@ from stellwerk.training.evaluate import (
     function_check,
 )
 from stellwerk.training.masked import surroundings
-from stellwerk.training.notebook_proof import NotebookSource, in_sync, prove_notebook
+from stellwerk.training.notebook_proof import SOURCE, NotebookSource, in_sync, prove_notebook
 from stellwerk.training.notebook_run import refuse_without_jupyter
 from stellwerk.training.serving import Served
 
@@ -92,6 +92,7 @@ def judge(
     measured: dict[str, Any] = {}
     if policy.source:
         results += source_checks(world, state, model, environment, on_line)
+        _refuse_other_source(results)
     with tempfile.TemporaryDirectory(prefix="stellwerk-check-") as name:
         room = Path(name)
         on_line(f"fetching the package of v{record.number}")
@@ -203,6 +204,13 @@ def source_checks(
                 notebook=notebook_source(world, state, model),
             )
         )
+
+
+def _refuse_other_source(results: list[CheckResult]) -> None:
+    """A module that is not what the notebook becomes says nothing of a version, whose code is what it becomes."""
+    for result in results:
+        if result.name == SOURCE and not result.passed:
+            raise StellwerkError(result.detail, hint="no verdict is recorded; the next run checks again")
 
 
 def notebook_checks(
