@@ -92,6 +92,39 @@ def test_a_pipeline_of_scikit_learn_becomes_onnx_that_is_measured_and_served(mod
     assert package_digest(package) == first
 
 
+class Kept(dict):
+    """A cache of what was rendered."""
+
+    def get(self, kind, key):
+        return super().get((kind, key))
+
+    def put(self, kind, key, value):
+        self[kind, key] = value
+
+
+FOREST = """
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+def prepare(frame):
+    return frame[[name for name in ("x", "y") if name in frame]]
+
+def train(frame, *, seed):
+    return make_pipeline(StandardScaler(), RandomForestRegressor(3, random_state=seed)).fit(frame[["x"]], frame["y"])
+"""
+
+
+@with_onnx
+def test_a_forest_that_splits_on_missing_values_is_refused_before_its_conversion_which_might_never_end(model) -> None:
+    lines = [f"{i},{'' if i % 5 == 0 else i / 7},{500 if i % 5 == 0 else i}" for i in range(300)]
+    model.write({"data/d.csv": "\n".join(["id,x,y", *lines]) + "\n"})
+    model.source(FOREST)
+    model.params["model"]["format"] = "onnx"
+    with pytest.raises(TrainingFailed, match=r"a tree in it splits on missing values, .*: fill them in prepare"):
+        model.run()
+
+
 @with_onnx
 @pytest.mark.parametrize("suffix", ["", ".SerializeToString()"])
 def test_onnx_that_train_returned_is_kept_as_it_is(model, suffix) -> None:
@@ -183,8 +216,10 @@ def test_predictions_are_compared_by_value_and_a_tie_of_two_classes_may_fall_eit
 
 
 def test_the_declared_format_is_a_value_that_training_depends_on_and_nothing_where_it_is_not_declared() -> None:
-    from stellwerk.model.declared import Dataset, Limits, Model, Train
+    from stellwerk.model.declared import Dataset, Limits, Model, Project, Train
+    from stellwerk.model.observed import Observed
     from stellwerk.planning.fingerprint import changed_parts, fingerprint_parts
+    from stellwerk.planning.plan_files import Renderer
     from stellwerk.render.stage import stage_values
 
     plain = Model(name="m", source="m.py", target="y", train=Train(data="d"))
@@ -192,5 +227,14 @@ def test_the_declared_format_is_a_value_that_training_depends_on_and_nothing_whe
     before, after = (fingerprint_parts(one, (), "0" * 32) for one in (plain, onnx))
     assert ("format" in before, after["format"]) == (False, "onnx")
     assert changed_parts(before, after) == ("format null → onnx",)
+    cache = Kept()
+    rendered = [
+        Renderer(project=Project(), datasets={"d": Dataset(name="d", path="d.csv")}, cache=cache).files(one, Observed())
+        for one in (plain, onnx)
+    ]
+    params = [
+        step.action.text for files in rendered for step in files.steps if step.action.path.endswith("params.yaml")
+    ]
+    assert ["format: onnx" in text for text in params] == [False, True]
     values = [stage_values(one, Dataset(name="d", path="d.csv"), (), Limits())["model"] for one in (plain, onnx)]
     assert json.loads(json.dumps(values[1])) == {**values[0], "format": "onnx"}

@@ -169,6 +169,17 @@ def test_a_declared_pattern_is_asked_of_requests(model) -> None:
     assert seen[0]["components"]["schemas"]["Row"]["properties"]["group"] == {"type": "string", "pattern": "^(?:[a])$"}
 
 
+def test_predictions_of_single_precision_are_the_same_in_a_file_and_in_an_answer(model) -> None:
+    model.source(
+        "import numpy as np\n\ndef train(frame):\n    return 1\n\n"
+        "def predict(model, frame):\n    return np.log1p(frame['x'].to_numpy(dtype='float32'))\n"
+    )
+    model.run()
+    found = checked(model)
+    assert found["service"].passed, found["service"].detail
+    assert found["service"].detail.startswith("answered 400 rows as the package does")
+
+
 def test_a_model_that_ends_its_process_fails_the_check_and_is_gone(model) -> None:
     model.source(
         "import os\n\ndef train(frame):\n    return 1\n\n"

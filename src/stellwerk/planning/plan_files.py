@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stellwerk.model.observed import Observed
     from stellwerk.model.ports import Cache
 
-WANTED = "wanted-2"
+WANTED = "wanted-3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Renderer:
     def _digests(self, model: Model, dataset: Dataset, observed: Observed) -> dict[str, str]:
         """Path -> SHA-256 of the text to be rendered; rendering itself only happens where the inputs are new."""
         asked = (model.name, model.module, model.command, model.requirements, model.train, model.features)
-        target = (model.task, model.target, model.positive)
+        target = (model.task, model.target, model.positive, model.format)
         data = (dataset.name, dataset.path, dataset.format, dataset.time, dataset.key, dataset.columns)
         inputs = repr((asked, target, data, self.project.limits.min_group))
         paths = repr([file.path for file in observed.code.get(model.name, ())])

@@ -114,6 +114,7 @@ def ladder(model: Any, frame: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]
     floats = {"double precision": DoubleTensorType, "single precision": FloatTensorType}
     first = model.steps[0][1] if hasattr(model, "steps") else model
     names = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    width = int(getattr(model, "n_features_in_", frame.shape[1]))
     known = hasattr(frame, "columns") and set(names) <= set(frame.columns)
     kinds = {name: kind_of(frame[name].dtype) for name in names} if known else {}
     strange = sorted(name for name, kind in kinds.items() if kind == "")
@@ -122,6 +123,9 @@ def ladder(model: Any, frame: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]
         raise RefusedError("bad-output", message)
     apart = bool(kinds) and hasattr(first, "transformers")  # a ColumnTransformer asks for columns by their names
     text = bool(kinds) and set(kinds.values()) == {"text"}
+    if gaps_split(model):  # skl2onnx never comes to an end with some of these
+        message = "a tree in it splits on missing values, which skl2onnx does not convert: fill them in prepare()"
+        raise RefusedError("bad-output", f"the {type(model).__name__} cannot be written as ONNX: {message}")
     for words, number in floats.items():
         if apart:
             types = {"text": StringTensorType, "whole": Int64TensorType, "number": number}
@@ -129,7 +133,31 @@ def ladder(model: Any, frame: Any) -> Iterator[tuple[str, list[tuple[str, Any]]]
             types["whole"] = number
             yield words, [(name, types[kind]([None, 1])) for name, kind in kinds.items()]
         else:
-            yield words, [("rows", (StringTensorType if text else number)([None, int(model.n_features_in_)]))]
+            yield words, [("rows", (StringTensorType if text else number)([None, width]))]
+
+
+def gaps_split(model: Any) -> bool:
+    """Whether a tree in it sends just the missing values one way: the threshold is infinite there."""
+    import numpy as np
+
+    waiting, seen = [model], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or isinstance(one, str | bytes | int | float | None):
+            continue
+        seen.add(id(one))
+        threshold = getattr(getattr(one, "tree_", None), "threshold", None)
+        if threshold is not None and np.isinf(threshold).any():
+            return True
+        if isinstance(one, list | tuple):
+            waiting += one
+        elif isinstance(one, np.ndarray):
+            waiting += one.ravel().tolist() if one.dtype == object else []
+        elif isinstance(one, dict):
+            waiting += one.values()
+        elif hasattr(one, "get_params"):
+            waiting += vars(one).values()
+    return False
 
 
 def kind_of(dtype: Any) -> str:

@@ -263,14 +263,20 @@ def answers(source: Source, model: Any, raw: Any, job: Job) -> tuple[Any, Any, A
     if isinstance(answer, pd.DataFrame):
         if "prediction" not in answer.columns:
             raise FailedError("bad-output", f"{source.path}: predict() returned a frame without a column prediction")
-        values = answer["prediction"].to_numpy()
-        probability = answer["probability"].to_numpy() if "probability" in answer.columns else None
+        values = exact(answer["prediction"].to_numpy())
+        probability = exact(answer["probability"].to_numpy()) if "probability" in answer.columns else None
     else:
-        values = column_of(answer, source)
-        probability = probability_of(model, frame, job, own_predict=own is not None)
+        values = exact(column_of(answer, source))
+        probability = exact(probability_of(model, frame, job, own_predict=own is not None))
     if len(values) != len(raw):
         raise FailedError("bad-output", f"{source.path}: {len(values)} predictions for {len(raw)} rows")
     return values, probability, frame
+
+
+def exact(values: Any) -> Any:
+    """Numbers of single precision as the doubles they are: a file would hold fewer digits than a service answers."""
+    short = values is not None and values.dtype.kind == "f" and values.dtype.itemsize < 8  # noqa: PLR2004 - bytes
+    return values.astype("float64") if short else values
 
 
 def column_of(answer: Any, source: Source) -> Any:
