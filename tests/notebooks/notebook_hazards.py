@@ -77,6 +77,20 @@ HAZARDS = (
         "`np` is imported by cell 1 (line 1) only",
     ),
     hazard(
+        "the name is written with a ligature where it is defined",
+        "# %%\n\ufb01ne = 2\n# %% train\ndef train(frame):\n    return fine\n",
+        "SW801",
+        "cell 2, line 2",
+        "`fine` is defined by cell 1 (line 1) only",
+    ),
+    hazard(
+        "a name with umlauts is bound again",
+        "# %% export\nGröße = 2\n# %% train\ndef train(frame):\n    return Größe\n# %%\nGröße = 3\n",
+        "SW803",
+        "cell 3, line 1",
+        "`Größe` of cell 1 is bound again",
+    ),
+    hazard(
         "the cell that defined a name was deleted",
         "# %% train\ndef train(frame):\n    return scale * len(frame)\n",
         "SW801",

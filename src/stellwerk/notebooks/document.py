@@ -102,6 +102,9 @@ def _document(path: str, content: bytes) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise NotebookError("this JSON is nested too deeply", where=path, hint="save it again with Jupyter") from None
+    except ValueError:  # Python's own limit
+        hint = "take out the output or the metadata that holds it: stellwerk notebook clean"
+        raise NotebookError("a number in this JSON has thousands of digits", where=path, hint=hint) from None
     if not isinstance(document, dict) or "nbformat" not in document:
         raise NotebookError(
             "this JSON is no notebook: it does not say its `nbformat`",

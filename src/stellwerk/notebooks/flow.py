@@ -125,7 +125,7 @@ class Study:
     def explorer(self, name: str) -> CellFlow | None:
         """The last cell that defines the name and does not ship."""
         for flow in reversed(self.exploration):
-            if name in flow.cell.source and flow.binding(name):
+            if _may_name(flow.cell, name) and flow.binding(name):
                 return flow
         return None
 
@@ -142,6 +142,7 @@ class Study:
             for flow in self.cells
             if flow.cell.exported
             or flow.cell.tested
+            or not flow.cell.source.isascii()
             or not changing.isdisjoint(_WORDS.findall(flow.cell.source))
             or any(first in self.shipped or other in self.shipped for first, other in _BOUND.findall(flow.cell.source))
         )
@@ -183,6 +184,11 @@ def unknown(flow: CellFlow, defined: AbstractSet[str]) -> Iterator[Use]:
         if use.name not in defined and use.name not in ALWAYS and use.name not in seen:
             seen.add(use.name)
             yield use
+
+
+def _may_name(cell: Cell, name: str) -> bool:
+    """Whether the name may stand in the cell. Python takes a ligature in a name for its letters: texts may differ."""
+    return name in cell.source or not cell.source.isascii()
 
 
 def _kind(flow: CellFlow, name: str) -> str:

@@ -108,12 +108,14 @@ def _is_error(problem: Problem) -> bool:
 
 
 def _unreadable(source: str, error: NotebookError) -> Finding:
-    where = f"{error.where}: " if error.where and error.where != source else ""
+    where = (error.where or "").removeprefix(source).strip(": ")  # `12:3`, `cell 7`, or nothing
+    line, _, column = where.partition(":")
+    exact = line.isdecimal() and column.isdecimal()
     return Finding(
         rule=UNREADABLE,
         severity=Severity.ERROR,
-        place=Place(path=source),
-        message=f"{where}{error.message}",
+        place=Place(path=source, line=int(line), column=int(column)) if exact else Place(path=source),
+        message=f"{where}: {error.message}" if where and not exact else error.message,
         hint=error.hint or "",
     )
 
@@ -137,7 +139,8 @@ def _placed(source: str, content: bytes, problems: Iterable[Problem]) -> tuple[F
 
 def _packed(texts: Texts, findings: Iterable[Finding]) -> Json:
     rows: list[Json] = [
-        [found.rule, found.severity.value, found.place.line, found.message, found.hint] for found in findings
+        [found.rule, found.severity.value, found.place.line, found.place.column, found.message, found.hint]
+        for found in findings
     ]
     files: dict[str, Json] = dict(texts)
     return {"texts": files, "findings": rows}
@@ -151,11 +154,11 @@ def _unpacked(stored: Any, source: str) -> tuple[Texts, tuple[Finding, ...]] | N
             Finding(
                 rule=rule,
                 severity=Severity(severity),
-                place=Place(path=source, line=line),
+                place=Place(path=source, line=line, column=column),
                 message=message,
                 hint=hint,
             )
-            for rule, severity, line, message, hint in stored["findings"]
+            for rule, severity, line, column, message, hint in stored["findings"]
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -10,6 +10,7 @@ from stellwerk.model.declared import NOTEBOOK
 from stellwerk.model.findings import Severity
 from stellwerk.notebooks.rules import RULES as NOTEBOOK_RULES
 from stellwerk.notebooks.text import ipynb, notebook_of
+from stellwerk.planning.rules import notebook_requirements
 from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput
 from stellwerk.planning.sources import UNREADABLE, judge_source
 
@@ -82,4 +83,5 @@ RULES = (
         check=partial(_check, UNREADABLE),
     ),
     *(_rule(rule) for rule in NOTEBOOK_RULES),
+    *notebook_requirements.RULES,
 )
