@@ -126,3 +126,18 @@ def test_a_model_without_a_notebook_is_told_so(repo):
     done = repo.stellwerk("notebook", "diff", "demand")
     assert done.returncode == 64
     assert "is no notebook" in done.stderr
+
+
+def test_a_notebook_that_is_not_committed_is_named_by_plan_and_refused_by_reconcile(repo):
+    repo.gen({"mlops.yaml": MLOPS, SOURCE: ipynb(notebook_of(NOTEBOOK)).decode()})
+    repo.git("add", "mlops.yaml")
+    repo.git("commit", "--quiet", "--message", "all but the notebook")
+    assert f"Next: commit {SOURCE}; then" in " ".join(repo.stellwerk("plan").stdout.split())
+    refused = repo.stellwerk("reconcile")
+    assert (refused.returncode, f"uncommitted changes: {SOURCE}" in refused.stderr) == (1, True)
+
+
+def test_a_change_of_a_notebook_that_is_not_committed_is_refused(project):
+    edit(project, lambda cells, _: cells["fit"].update(source="def train(frame):\n    return 2.0\n"))
+    refused = project.stellwerk("reconcile")
+    assert (refused.returncode, f"uncommitted changes: {SOURCE}" in refused.stderr) == (1, True)

@@ -283,6 +283,7 @@ def inputs_of(loaded: Loaded) -> set[str]:
     """The files a reconcile of that state reads, records apart."""
     inputs = set(loaded.declarations.files)
     inputs |= {file.path for files in loaded.state.observed.code.values() for file in files}
+    inputs |= {model.source for model in loaded.state.project.models if model.source}  # of a notebook, not its module
     inputs |= {pointer.place for pointer in loaded.state.observed.pointers.values()}
     inputs |= {f"environments/{environment}/{model}.yaml" for environment, model in loaded.state.observed.releases}
     return inputs

@@ -156,7 +156,9 @@ def _without_dvc(steps: list[Step], waits: list[Wait]) -> tuple[list[Step], list
     if not stored:
         return steps, waits
     reason = "DVC is not set up in this repository, so nothing can be stored"
-    wait = Wait(kind=WaitKind.CONFIRMATION, reason=reason, unblock="stellwerk init && git commit -m 'Set up DVC'")
+    wait = Wait(
+        kind=WaitKind.CONFIRMATION, reason=reason, unblock="stellwerk init && git add -A && git commit -m 'Set up DVC'"
+    )
     return without(steps, stored), [*waits, wait]
 
 

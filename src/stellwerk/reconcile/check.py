@@ -234,7 +234,7 @@ def notebook_checks(
         rows = _rows(world, state, dataset, Path(room))
         if rows is None:
             message = f"there is no snapshot of {dataset.name} to run the notebook on"
-            raise StellwerkError(message, hint=f"stellwerk snapshot {dataset.name}")
+            raise StellwerkError(message, hint=f"stellwerk snapshot {dataset.name} --because TEXT")
         hidden = (*world.masked, rows)
         limit = stage.timeout if timeout is None else timeout
         around = surroundings(world.root, masked=hidden, environ=world.environ, timeout=limit)
@@ -297,7 +297,11 @@ def _function(
         rows = _rows(world, state, dataset, Path(room)) if dataset else None
         if rows is None:
             # No verdict: its key names no stand-in, so a failure would outlive the snapshot that is missing.
-            named = f"stellwerk snapshot {dataset.name}" if dataset else "declare a `stand_in` of the model's data"
+            named = (
+                f"stellwerk snapshot {dataset.name} --because TEXT"
+                if dataset
+                else "declare a `stand_in` of the model's data"
+            )
             raise StellwerkError(
                 f"there are no data that {environment.name} may see to ask {model.name} with", hint=named
             )

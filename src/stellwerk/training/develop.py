@@ -65,7 +65,11 @@ def check_source(
         refuse_without_jupyter(notebook.path)
         if rows_file is None:
             message = "there are no stand-in rows to run the notebook on"
-            raise StellwerkError(message, where=notebook.path, hint="take a snapshot of what its data `stand_in` for")
+            raise StellwerkError(
+                message,
+                where=notebook.path,
+                hint="declare a `stand_in` of its data, then: stellwerk snapshot STAND_IN --because TEXT",
+            )
         results.append(in_sync(notebook, root))
         if not results[0].passed:
             return tuple(results)
