@@ -271,11 +271,10 @@ def _content(file: str) -> bytes:
     """The bytes of a file; without a file object around them, which takes longer than reading."""
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        content = part = os.read(descriptor, CHUNK)
-        while len(part) == CHUNK:
-            part = os.read(descriptor, CHUNK)
-            content += part
-        return content
+        parts = [os.read(descriptor, CHUNK)]
+        while len(parts[-1]) == CHUNK:
+            parts.append(os.read(descriptor, CHUNK))
+        return b"".join(parts)
     finally:
         os.close(descriptor)
 
