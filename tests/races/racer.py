@@ -53,7 +53,7 @@ class QuickTrainer:
 
     def train(self, model: str, *, commit: str, on_line: Callable[[str], None]) -> TrainingResult:
         path, pointer = f"models/{model}/params.yaml", "data/sales.csv.dvc"
-        files = CommitTree(self.reader, commit).read([path, pointer])
+        files = CommitTree(self.reader, commit, only=[path, pointer]).read([path, pointer])
         digest = hashlib.sha256(files[path]).hexdigest()
         md5 = yaml.safe_load(files[pointer])["outs"][0]["md5"]
         report = {

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.remote import PROMOTIONS
@@ -18,14 +19,14 @@ from stellwerk.errors import PushLostError
 from stellwerk.planning.carry import may_carry, owners, read_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from stellwerk.adapters.git.replay import OwnCommit
     from stellwerk.reconcile.world import State
 
 ATTEMPTS = 200
 PATIENCE = 600.0  # seconds from the first loss to giving up
-SLOT = 0.2  # seconds an attempt is thought to take until one was measured
+SLOT = 0.5  # seconds an attempt is thought to take until one was measured
 WIDEST = 4  # attempts that a pause lasts at most
 NAMED = 20  # commits that a failure names
 
@@ -161,19 +162,20 @@ def take_over(session: Session, reads: Reads, own: dict[str, OwnCommit] | None =
     before, tip = publisher.proposals(refs), refs.get(writer.ref)
     own = {} if own is None else own
     _read_own(session, refs, own)
-    fetched = publisher.fetched(refs) if publisher.remote is not None else {}
+    fetched = publisher.fetched(refs)
     there = publisher.there(fetched)
     if there is None:
         raise publisher.deleted(writer.ref)
     if before:
         _give_way(session, before)
-    ahead, behind = reader.apart(tip, there) if tip is not None else (0, 0)
-    if tip is None or not ahead:
-        return Taken(tip=there, drop=tip or "", renamed={})
+    if tip is None:
+        return Taken(tip=there, drop="", renamed={})
+    mine = commits_since(reader, tip, *_known(session, there), read=own)
+    ahead, behind = _apart(session, tip, there, mine)
+    if not ahead:
+        return Taken(tip=there, drop=tip, renamed={})
     if not behind:
         return Taken(tip=tip, drop=tip, renamed={})
-    known = (there,) if session.merges is None else (there, session.merges)
-    mine = commits_since(reader, tip, *known, read=own)
     if any(commit.id not in writer.made and not commit.planned for commit in mine):
         raise diverged(session)
     if session.merges is not None:  # the branch is merged anew, which only the ref itself can take
@@ -201,12 +203,24 @@ def take_over(session: Session, reads: Reads, own: dict[str, OwnCommit] | None =
     return Taken(tip=taken.tip, drop=taken.tip, renamed=taken.renamed)
 
 
+def _known(session: Session, there: str) -> tuple[str, ...]:
+    """What holds no commits of this run."""
+    return (there,) if session.merges is None else (there, session.merges)
+
+
+def _apart(session: Session, tip: str, there: str, mine: Sequence[OwnCommit]) -> tuple[int, int]:
+    """How many commits each has that the other lacks; where `mine` lead straight to the tip, only whether there are."""
+    straight = mine and mine[-1].id == tip and all(one.id == next_.parent for one, next_ in pairwise(mine))
+    if straight and session.merges is None:
+        return len(mine), int(mine[0].parent != there)
+    return session.writer.reader.apart(tip, there)
+
+
 def _read_own(session: Session, refs: Mapping[str, str], own: dict[str, OwnCommit]) -> None:
     """Read this run's own commits, if they are not known."""
     tip, there = refs.get(session.writer.ref), session.publisher.there(refs)
     if tip is not None and there is not None and not own:
-        known = (there,) if session.merges is None else (there, session.merges)
-        commits_since(session.writer.reader, tip, *known, read=own)
+        commits_since(session.writer.reader, tip, *_known(session, there), read=own)
 
 
 def reads_in(state: State) -> Reads:

@@ -33,6 +33,9 @@ class Entry:
     id: str
 
 
+_Line = tuple[Entry, bytes, bytes]  # with what it is sorted by, and its bytes
+
+
 class NewObjects:
     """Objects that git does not have yet, in the repository's object format; `store` hands them over."""
 
@@ -60,7 +63,8 @@ class NewObjects:
             return
         parts = [b"PACK" + (2).to_bytes(4) + len(self._new).to_bytes(4)]
         for kind, content in self._new.values():
-            parts += [_size(PACKED[kind], len(content)), zlib.compress(content, 1)]
+            # Trees are mostly ids, which hardly shrink; git stores what differs from tree to tree when it sends them.
+            parts += [_size(PACKED[kind], len(content)), zlib.compress(content, 0 if kind == "tree" else 1)]
         pack = b"".join(parts)
         check = hashlib.sha256(pack) if self.sha256 else hashlib.sha1(pack, usedforsecurity=False)
         command = ("unpack-objects", "-q") if len(self._new) <= LOOSE else ("index-pack", "--stdin", "--threads=1")
@@ -75,6 +79,7 @@ class TreeEditor:
         self.objects = objects
         self.commit = commit
         self._folders: dict[str, dict[str, Entry] | None] = {}
+        self._lines: dict[str, dict[str, _Line]] = {}
 
     def entries(self, paths: Iterable[str]) -> dict[str, Entry]:
         """Path -> what is there now; absent paths are left out."""
@@ -173,7 +178,7 @@ class TreeEditor:
             entries = self._folders[folder]
             if entries is None and folder:
                 continue
-            root = self.objects.add("tree", _tree(entries or {}))
+            root = self.objects.add("tree", _tree(entries or {}, self._lines.setdefault(folder, {})))
             if folder:
                 parent, _, name = folder.rpartition("/")
                 above = self._folders[parent]
@@ -192,11 +197,26 @@ def _folders(path: str) -> list[str]:
     return ["/".join(parts[:depth]) for depth in range(len(parts))]
 
 
-def _tree(entries: Mapping[str, Entry]) -> bytes:
-    """The content of a tree object: sorted as if the names of folders ended in a slash."""
-    named = [(name.encode("utf-8", "surrogateescape"), entry) for name, entry in entries.items()]
-    named.sort(key=lambda item: item[0] + b"/" if item[1].mode == FOLDER else item[0])
-    return b"".join(b"%s %s\0%s" % (entry.mode.encode(), name, bytes.fromhex(entry.id)) for name, entry in named)
+def _tree(entries: Mapping[str, Entry], lines: dict[str, _Line]) -> bytes:
+    """The content of a tree object: sorted as if the names of folders ended in a slash.
+
+    `lines`: those of the folder's last tree, which become those of this one.
+    """
+    named = []
+    for name, entry in entries.items():
+        line = lines.get(name)
+        if line is None or line[0] is not entry:
+            line = lines[name] = (entry, *_line(name, entry))
+        named.append(line[1:])
+    named.sort()
+    return b"".join([line for _, line in named])
+
+
+def _line(name: str, entry: Entry) -> tuple[bytes, bytes]:
+    """By what an entry of a tree is sorted, and its bytes."""
+    said = name.encode("utf-8", "surrogateescape")
+    line = b"%s %s\0%s" % (entry.mode.encode(), said, bytes.fromhex(entry.id))
+    return (said + b"/" if entry.mode == FOLDER else said), line
 
 
 def _size(kind: int, size: int) -> bytes:
