@@ -271,6 +271,38 @@ def test_pip_installs_the_hashed_form_and_refuses_another_wheel(tmp_path) -> Non
     assert install(tmp_path, tmp_path / "requirements.txt", "--require-hashes").returncode == 0
 
 
+def test_stand_in_rows_that_fit_nothing_leave_no_verdict_and_the_next_ones_are_asked(trained) -> None:
+    """A verdict is of the version and what is asked of it: one on wrong rows would outlive them."""
+    declared = """version: 1
+classifications: [public, secret]
+datasets:
+  sales:
+    {path: data/sales.csv, classification: secret, stand_in: made, columns: {x: {type: integer, max: 99}, sold: {}}}
+  made: {path: data/made.csv, classification: public}
+models: {demand: {source: models/demand/demand.py, target: sold, train: {data: sales, params: {bias: 0.5}}}}
+"""
+    integration = "purpose: integration\ndata: {allows: public}\n"
+    regression = "purpose: regression\nafter: integration\ndata: {allows: secret}\n"
+    made = trained.root / "data/made.csv"
+    made.write_text("id,x,part,sold\n" + "".join(f"{i},{500 + i},a,3\n" for i in range(50)))
+    trained.repo.gen(
+        {
+            "mlops.yaml": declared,
+            "environments/integration.yaml": integration,
+            "environments/regression.yaml": regression,
+        },
+        commit="integrate",
+    )
+    (problem,) = trained.reconcile().problems
+    assert "not one of the 50 rows that stand in for the data" in str(problem)
+    verdict = trained.root / "registry/demand/2/verdicts/integration.yaml"
+    assert not verdict.exists()
+    made.write_text("id,x,part,sold\n" + "".join(f"{i},{50 + i},a,3\n" for i in range(50)))
+    trained.workspace.snapshot("made", because="the old ones fit nothing", push=False)
+    assert trained.reconcile().problems == ()
+    assert "answered 50 rows as the package does" in verdict.read_text()
+
+
 PINS = {"numpy": "2.0", "typing-extensions": "4.1"}
 
 

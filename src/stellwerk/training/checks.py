@@ -18,7 +18,7 @@ from stellwerk.training.jobs import Surroundings, environment_python
 from stellwerk.training.masked import surroundings
 from stellwerk.training.package import REQUIREMENTS, read_contract, verify_package
 from stellwerk.training.predictions import predict_package
-from stellwerk.training.probing import probe
+from stellwerk.training.probing import fitting, probe
 from stellwerk.training.service_log import told_in
 from stellwerk.training.serving import Served, not_served, running
 from stellwerk.training.snapshot import read_snapshot
@@ -65,7 +65,8 @@ def function_check(
     With `serving` its service is started too, where that can be done here; else the detail says why not.
     `rows_file` ends in its format (`.csv`, `.jsonl`, `.parquet`); `root` is the repository.
     Asked of the predictions: one per row, none missing or infinite, probabilities within 0..1, and for a
-    classification only classes that the rows' own target has, where they have one.
+    classification only classes that the rows' own target has, where they have one. StellwerkError where `serving`
+    is asked with rows of which the signature takes none: they say nothing about the package.
     """
     try:
         verify_package(package, sha256)
@@ -92,7 +93,19 @@ def function_check(
     if serving is None or reason:
         return found
     asked = snapshot.types.head(MOST_ROWS)
+    refuse_strange(asked, contract)
     return found + _service(package, asked, predictions, sha256=sha256, around=around, serving=serving)
+
+
+def refuse_strange(rows: pd.DataFrame, contract: Contract) -> None:
+    """StellwerkError where the signature takes none of the rows."""
+    requests, _, strange = fitting(rows, contract.requests)
+    if not requests:
+        why = ", ".join(f"{name} {message}" for name, message in strange.items())
+        raise StellwerkError(
+            f"not one of the {len(rows)} rows that stand in for the data is what the package's signature takes: {why}",
+            hint="make them anew: stellwerk stand-in DATASET --rows 2000, then stellwerk snapshot",
+        )
 
 
 def _service(
