@@ -204,6 +204,13 @@ HAZARDS = (
     ),
     hazard("a star import", "# %% export\nfrom numpy import *\n" + TRAIN, "SW805", "cell 1, line 1", "import *"),
     hazard(
+        "a star import beside one by name",
+        "# %% export\nfrom math import *\nfrom math import log\nA = log(2)\n" + TRAIN,
+        "SW805",
+        "cell 1, line 1",
+        "import *",
+    ),
+    hazard(
         "train is not tagged",
         "# %% export\nA = 1\n# %%\n\ndef train(frame):\n    return 1\n",
         "SW806",

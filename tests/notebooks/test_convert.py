@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 import sysconfig
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from realistic_notebook import REALISTIC
 from stellwerk.model.findings import Severity
 from stellwerk.notebooks.convert import CellLine, convert, docstring
 from stellwerk.notebooks.imports import Import, import_text
+from stellwerk.notebooks.magics import plain
 from stellwerk.notebooks.text import notebook_of
 
 RUFF = Path(sysconfig.get_path("scripts")) / "ruff"
@@ -178,6 +180,33 @@ def test_what_is_made_compiles_and_keeps_every_statement(name):
         if not isinstance(node, ast.Import | ast.ImportFrom)
     ]
     assert [ast.dump(node) for node in own] == [ast.dump(node) for node in cells]
+
+
+def is_import(statement):
+    return isinstance(statement, ast.Import | ast.ImportFrom)
+
+
+def test_code_as_people_write_it_keeps_every_statement():
+    """Python's own library, each module cut into three cells: magics aside, there is hardly a form that it lacks."""
+    files = sorted(Path(ast.__file__).parent.glob("*.py"))[::12]
+    converted_files = 0
+    for path in files:
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+        begins = [min([s.lineno, *(d.lineno for d in getattr(s, "decorator_list", []))]) for s in tree.body]
+        cuts = [0, *(begin - 1 for begin in begins[len(begins) // 3 :: max(len(begins) // 3, 1)]), None]
+        lines = source.split("\n")
+        cells = "".join(
+            f"# %% export id=c{n}\n" + "\n".join(lines[a:b]) + "\n" for n, (a, b) in enumerate(pairwise(cuts))
+        )
+        notebook = notebook_of(cells)
+        if any(plain(cell).tree is None for cell in notebook.cells):
+            continue  # statements that share a line were cut
+        made = ast.parse(convert(notebook, model="m").module)
+        own = [ast.dump(node) for node in made.body[1:] if not is_import(node)]
+        assert own == [ast.dump(node) for node in tree.body if not is_import(node)], path.name
+        converted_files += 1
+    assert converted_files > 10
 
 
 def test_ruff_has_nothing_to_say_of_what_is_made(tmp_path):

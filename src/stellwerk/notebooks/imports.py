@@ -92,7 +92,7 @@ def _statements(module: str, named: Mapping[tuple[str, str | None], bool]) -> It
         yield (*at, *_member(together[0]), 0, ""), _wrapped(module, together, _mark(kept=kept))
     for name, alias in named:
         if name == "*":
-            yield (*at, (), "", "", "", 0, ""), f"from {module} import *"
+            yield (*at, -1, (), (), 0, ""), f"from {module} import *"
         elif alias is not None:
             text = f"from {module} import {name} as {alias}{_mark(kept=named[name, alias])}"
             yield (*at, *_member(name), 1, alias), text
