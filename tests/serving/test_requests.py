@@ -183,7 +183,7 @@ CHOICES = st.builds(
 def test_the_example_of_a_signature_fits_it(kind, declared, gap) -> None:
     signature = signature_of({"c": kind}, (declared,), gaps={"c"} if gap else set())
     columns = [column.to_json() for column in signature.columns]
-    if signature.columns[0].pattern not in {"(?=a)a", r"\d{4}-\d\d-\d\d"}:  # none is made up of these
+    if signature.columns[0].pattern != "(?=a)a":  # of which no text is made up
         assert columns_of({"rows": [dict(row) for row in signature.example]}, columns, most=1)
     assert Signature.from_json(json.loads(json.dumps(signature.to_json()))) == signature
 

@@ -170,7 +170,7 @@ def _patterned(column: SignatureColumn) -> tuple[str, ...]:
         texts = texts_of(column.pattern)
     except StellwerkError:  # more than can be made up: the model may refuse the example
         return ()
-    return tuple(text for text in (texts.nth(0), texts.nth(texts.size - 1)) if text)
+    return tuple(sorted((texts.nth(0), texts.nth(texts.size - 1)), key=lambda text: text == ""))
 
 
 def _unlisted(column: SignatureColumn) -> Json:
