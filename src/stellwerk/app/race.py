@@ -187,9 +187,7 @@ def take_over(session: Session, reads: Reads, own: dict[str, OwnCommit] | None =
     carried = bool(began) and may_carry(ours, theirs, reads=reads(owners(ours), theirs))
     renamed = replay(writer, mine, there) if carried else {}
     proposals = _proposals_after(session, mine, renamed) if before else {}
-    for ref, new in proposals.items():
-        if new is not None:
-            renamed[reader.commit_of(ref) or ""] = new
+    renamed |= {reader.commit_of(ref) or "": new for ref, new in proposals.items() if new is not None}
     taken = Taken(
         tip=renamed[mine[-1].id] if carried and mine else there,
         drop=tip,
