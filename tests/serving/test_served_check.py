@@ -156,6 +156,9 @@ def test_stand_in_rows_that_the_signature_refuses_altogether_say_nothing_and_are
     with pytest.raises(StellwerkError, match="signature takes: x must be 1000 or more") as caught:
         checked(model)
     assert "stellwerk stand-in" in caught.value.hint
+    model.write({"data/d.csv": "id,group,y\n" + "1,a,3.5\n" * 20})
+    with pytest.raises(StellwerkError, match="the rows that stand in for the data lack the columns x"):
+        checked(model)
 
 
 def test_a_declared_pattern_is_asked_of_requests(model) -> None:

@@ -66,7 +66,7 @@ def function_check(
     `rows_file` ends in its format (`.csv`, `.jsonl`, `.parquet`); `root` is the repository.
     Asked of the predictions: one per row, none missing or infinite, probabilities within 0..1, and for a
     classification only classes that the rows' own target has, where they have one. StellwerkError where `serving`
-    is asked with rows of which the signature takes none: they say nothing about the package.
+    is asked with rows of which the signature takes none, or that lack columns: they say nothing about the package.
     """
     try:
         verify_package(package, sha256)
@@ -80,6 +80,12 @@ def function_check(
         around = surroundings(root, masked=hidden, environ=environ, timeout=timeout)
         snapshot = read_snapshot(rows_file, rows_file.suffix.removeprefix("."))
         some = snapshot.rows.head(MOST_ROWS)
+    except StellwerkError as error:
+        return digest, CheckResult(name="function", passed=False, detail=_short(error.message))
+    asked = snapshot.types.head(MOST_ROWS)
+    if serving is not None and contract.format != "command":
+        refuse_strange(asked, contract)
+    try:
         predictions = predict_package(package, some, sha256=sha256, around=around)
     except StellwerkError as error:
         return digest, CheckResult(name="function", passed=False, detail=_short(error.message))
@@ -92,19 +98,21 @@ def function_check(
     found = (digest, function) if classes is None else (digest, function, classes)
     if serving is None or reason:
         return found
-    asked = snapshot.types.head(MOST_ROWS)
-    refuse_strange(asked, contract)
     return found + _service(package, asked, predictions, sha256=sha256, around=around, serving=serving)
 
 
 def refuse_strange(rows: pd.DataFrame, contract: Contract) -> None:
     """StellwerkError where the signature takes none of the rows."""
+    hint = "make them anew: stellwerk stand-in DATASET --rows 2000, then stellwerk snapshot"
+    lacking = [name for name in contract.columns if name not in rows.columns]
+    if lacking:
+        raise StellwerkError(f"the rows that stand in for the data lack the columns {', '.join(lacking)}", hint=hint)
     requests, _, strange = fitting(rows, contract.requests)
     if not requests:
         why = ", ".join(f"{name} {message}" for name, message in strange.items())
         raise StellwerkError(
             f"not one of the {len(rows)} rows that stand in for the data is what the package's signature takes: {why}",
-            hint="make them anew: stellwerk stand-in DATASET --rows 2000, then stellwerk snapshot",
+            hint=hint,
         )
 
 
