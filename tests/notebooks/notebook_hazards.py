@@ -286,6 +286,13 @@ HAZARDS = (
         "a return outside of a function", "# %% export\nA = 1\nreturn A\n" + TRAIN, "SW812", "cell 1, line 2", "return"
     ),
     hazard(
+        "a global statement outside of a function, below a cell that sets the name",
+        "# %% export\nlimit = 3\n# %% export\nif 1:\n    global limit\n" + TRAIN,
+        "SW812",
+        "cell 2, line 2",
+        "`global` outside of a function",
+    ),
+    hazard(
         "a test cell of bare assertions",
         TRAIN + "# %% test\nassert train is not None\n",
         "SW813",

@@ -190,6 +190,10 @@ def _awaits(judged: Judged) -> Iterator[Fault]:
 
 def _syntax(judged: Judged) -> Iterator[Fault]:
     for flow in (*judged.study.exported, *judged.study.tests):
+        for statement in _globals(flow) if "global" in flow.cell.source else ():
+            names = ", ".join(f"`{name}`" for name in statement.names)
+            message = f"`global` outside of a function: a module that sets {names} above it cannot be compiled"
+            yield fault(flow, statement.lineno, statement.col_offset, message, "delete the line, which does nothing")
         found = _mistake(flow)
         if found:
             line, column, message = found
@@ -200,6 +204,17 @@ def _syntax(judged: Judged) -> Iterator[Fault]:
                 message=f"this is not Python: {message}",
                 hint="correct it, and run all cells from the top",
             )
+
+
+def _globals(flow: CellFlow) -> Iterator[ast.Global]:
+    """The `global` statements that no function holds."""
+    waiting: list[ast.AST] = [*flow.statements]
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Global):
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.expr):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _mistake(flow: CellFlow) -> tuple[int, int, str] | None:
