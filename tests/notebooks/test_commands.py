@@ -141,3 +141,10 @@ def test_a_change_of_a_notebook_that_is_not_committed_is_refused(project):
     edit(project, lambda cells, _: cells["fit"].update(source="def train(frame):\n    return 2.0\n"))
     refused = project.stellwerk("reconcile")
     assert (refused.returncode, f"uncommitted changes: {SOURCE}" in refused.stderr) == (1, True)
+
+
+def test_a_notebook_that_only_ran_needs_no_commit(project):
+    output = {"output_type": "stream", "name": "stdout", "text": ["seen"]}
+    edit(project, lambda cells, _: cells["look"].update(outputs=[output], execution_count=3))
+    assert project.git("status", "--porcelain").strip() == f"M {SOURCE}"
+    assert "uncommitted changes" not in project.stellwerk("reconcile").stderr

@@ -18,6 +18,7 @@ from stellwerk.adapters import environments, process
 from stellwerk.adapters.child import Isolation
 from stellwerk.training.notebook_proof import compare, in_sync
 from stellwerk.training.smoke import Written
+from stellwerk.worker.notebook_host import line_of
 
 SLEEP = f"98765.{os.getpid()}"  # its own in each test process: what others leave for a moment is not ours
 ENDLESS = f"""import subprocess, time
@@ -232,3 +233,21 @@ def test_line_ends_do_not_count_but_tests_that_no_cell_has_any_more_do(tmp_path)
     assert in_sync(notebook, tmp_path).detail == detail
     (tmp_path / "models/demand/tests/test_demand.py").write_text("def test_of_our_own(): pass\n")
     assert in_sync(notebook, tmp_path).passed
+
+
+@pytest.mark.parametrize(
+    ("trace", "line"),
+    [
+        (
+            'File pandas/base.py:3812, in get_loc\n   3811 try:\n-> 3812     return\n\nCell In[5], line 2\n----> 2 df["a"]',
+            2,
+        ),
+        ("Cell In[3], line 9, in helper()\n----> 9 int(x)\n\nThe above\n\nCell In[5], line 2\n----> 2 helper(x)", 2),
+        ("Cell In[5], line 4\n----> 4 helper(x)\n\nCell In[3], line 9, in helper()\n----> 9 int(x)", 4),
+        ("  Cell In[1], line 3\n    def (:\n        ^", 3),
+        ("----> 7 in an older IPython\n", 7),
+        ("KeyError: 'a'", None),
+    ],
+)
+def test_an_error_is_placed_in_the_cell_that_ran_not_in_the_library_that_caused_it(trace, line):
+    assert line_of(trace) == line

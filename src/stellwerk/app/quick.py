@@ -178,7 +178,7 @@ def _plan_whole(
         pending = pending or any(wait.kind is WaitKind.EDITED and wait.model is None for wait in plan.waits)
         if not pending:  # the files of CI rest on all models: a plan of some of them says nothing about those
             _keep(workspace, listing, remember(listing, _claims(loaded), settled, empty=empty))
-        return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
+        return Planned(plan=plan, uncommitted=_uncommitted(workspace, loaded, seen))
 
 
 @contextmanager
@@ -236,14 +236,16 @@ def _plan_part(
     empty = not plan.steps and not plan.waits and len(others) + len(shown) == len(memory.claims)
     now = remember(listing, {**memory.claims, **claims}, others | settled, empty=empty)
     _keep(workspace, listing, now, memory)
-    return Planned(plan=plan, uncommitted=_uncommitted(loaded, seen))
+    return Planned(plan=plan, uncommitted=_uncommitted(workspace, loaded, seen))
 
 
-def _uncommitted(loaded: Loaded, seen: Survey) -> tuple[str, ...]:
+def _uncommitted(workspace: Workspace, loaded: Loaded, seen: Survey) -> tuple[str, ...]:
+    from stellwerk.app.rerun import only_run
     from stellwerk.app.state import inputs_of
 
-    paths = seen.files.keys() | seen.committed.keys()
-    return tuple(sorted(path for path in inputs_of(loaded) & paths if seen.files.get(path) != seen.committed.get(path)))
+    paths = inputs_of(loaded) & (seen.files.keys() | seen.committed.keys())
+    changed = {path for path in paths if seen.files.get(path) != seen.committed.get(path)}
+    return tuple(sorted(changed - only_run(workspace.reader, changed)))
 
 
 class _WithoutRecords:

@@ -105,10 +105,12 @@ def bring_up(session: Session) -> str | None:
 
 
 def uncommitted_inputs(workspace: Workspace, loaded: Loaded) -> tuple[str, ...]:
-    """The files that a reconcile reads and whose changes are not committed, sorted."""
+    """The files that a reconcile reads and whose changes are not committed, sorted; without notebooks that only ran."""
     from stellwerk.adapters.git.read import changed_paths
+    from stellwerk.app.rerun import only_run
 
-    return tuple(sorted(inputs_of(loaded) & changed_paths(workspace.reader)))
+    changed = inputs_of(loaded) & changed_paths(workspace.reader)
+    return tuple(sorted(changed - only_run(workspace.reader, changed)))
 
 
 def refuse_uncommitted(workspace: Workspace, loaded: Loaded) -> None:

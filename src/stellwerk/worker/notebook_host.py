@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 COLOR = re.compile("\x1b\\[[0-9;]*m")
-LINE = re.compile(r"Cell (?:In\[\d+\]|.*?), line (\d+)|^-+> (\d+) ", re.MULTILINE)
+CELL = re.compile(r"Cell In ?\[(\d+)\], line (\d+)")
+ARROW = re.compile(r"^-+> (\d+) ", re.MULTILINE)
 
 
 def failed(message: str, **more: Any) -> dict[str, Any]:
@@ -24,9 +25,17 @@ def failed(message: str, **more: Any) -> dict[str, Any]:
 
 
 def line_of(text: str) -> int | None:
-    """The line of the cell in which the error was raised or passed on; the first call of the trace."""
-    found = LINE.search(COLOR.sub("", text))
-    return None if found is None else int(found[1] or found[2])
+    """The line of the cell that ran in which the error was raised or passed on; None where the trace does not say.
+
+    What an error was caused by stands above it: frames of libraries and of earlier cells are told from the cell's own.
+    """
+    plain = COLOR.sub("", text)
+    frames = [(int(count), int(line)) for count, line in CELL.findall(plain)]
+    if frames:
+        newest = max(count for count, _ in frames)
+        return next(line for count, line in frames if count == newest)
+    found = ARROW.search(plain)
+    return None if found is None else int(found[1])
 
 
 def run(order: dict[str, Any]) -> dict[str, Any]:
