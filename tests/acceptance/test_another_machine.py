@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ from audit import FETCH, SERVE, folder_digest
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["bike", "credit"])
+LONG = os.environ.get("STELLWERK_STORIES") == "all"
+SHORT = pytest.mark.skipif(not LONG, reason="STELLWERK_STORIES=all asks this of the story of bikes, too")
+
+
+@pytest.fixture(scope="module", params=[pytest.param("bike", marks=SHORT), "credit"])
 def met(request):
     """The story, and a clone of it on another machine."""
     story = request.getfixturevalue(request.param)
