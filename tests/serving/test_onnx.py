@@ -125,6 +125,41 @@ def test_a_forest_that_splits_on_missing_values_is_refused_before_its_conversion
         model.run()
 
 
+NOTEBOOK = """\
+# %% train
+from sklearn.tree import DecisionTreeRegressor
+
+def train(frame):
+    return DecisionTreeRegressor(random_state=0).fit(frame[["sold"]], frame["sold"] / 7)
+# %% predict
+def predict(model, frame):
+    return model.predict(frame[["season"]].rename(columns={"season": "sold"}).map(len))
+"""
+
+
+@with_onnx
+def test_a_notebook_is_compared_with_its_module_whatever_the_file_is_written_as(tmp_path) -> None:
+    """The file rounds otherwise than the notebook's own object."""
+    import proving
+
+    from stellwerk.training.contract import decode_params
+    from stellwerk.training.develop import check_source
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/sales.csv").write_text(proving.ROWS)
+    notebook = proving.written(tmp_path, NOTEBOOK)
+    params = proving.params()
+    params["model"]["format"] = "onnx"
+    assert decode_params(params, where="").format == "onnx"
+    results = check_source(
+        tmp_path, params, rows_file=tmp_path / "data/sales.csv", folder="models/demand", notebook=notebook
+    )
+    found = {result.name: result for result in results}
+    assert found["smoke training"].passed, found["smoke training"].detail
+    assert found["equivalence"].passed, found["equivalence"].detail
+    assert "the same 60 predictions" in found["equivalence"].detail
+
+
 @with_onnx
 @pytest.mark.parametrize("suffix", ["", ".SerializeToString()"])
 def test_onnx_that_train_returned_is_kept_as_it_is(model, suffix) -> None:
