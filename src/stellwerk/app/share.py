@@ -6,6 +6,7 @@ Only time is saved: what the others did not do, for whatever reason, this proces
 from __future__ import annotations
 
 import contextlib
+import gc
 import marshal
 import os
 import signal
@@ -47,6 +48,7 @@ class Share:
             warnings.simplefilter("ignore", DeprecationWarning)  # what runs in threads is not touched there
             pid = os.fork()
         if pid == 0:
+            gc.disable()  # it would look at, and so copy, all that is in memory; this process ends soon
             os.close(ours)
             try:
                 if before is not None:
