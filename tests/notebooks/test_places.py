@@ -39,3 +39,9 @@ def test_a_source_that_is_one_text_stands_on_one_line():
     assert line_of(found, 1, 1) == line_of(found, 1, 2) == 4
     assert line_of(found, 2, 1) == 1
     assert line_of(found, 0, 1) == 1
+
+
+def test_a_cell_without_a_source_that_is_text_is_where_it_begins():
+    text = json.dumps({"cells": [{"source": 3}, {}, {"source": [1, "a"]}, {"source": None}]}, indent=1)
+    found = source_lines(text)
+    assert [line_of(found, number, 1) for number in (1, 2, 3, 4)] == [4, 6, 9, 14]

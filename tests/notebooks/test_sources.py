@@ -142,3 +142,15 @@ def test_a_declared_parameter_that_is_missing_never_changes_what_the_notebook_be
     ]
     assert [finding.rule for finding in made[1].findings["demand"]] == ["SW817"]
     assert made[0].modules == made[1].modules != {}
+
+
+def test_outputs_of_secret_data_are_found_at_their_cell(repo):
+    document = json.loads(ipynb(notebook_of(f"{TRAIN}# %%\nframe.head()\n")))
+    document["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["Ada,36\n"]}]
+    secret = mlops().replace("data/sales.csv", "data/sales.csv, classification: secret")
+    secret = secret.replace("version: 1", "version: 1\nclassifications: [public, secret]")
+    repo.gen({"mlops.yaml": secret, SOURCE: json.dumps(document, indent=1)}, commit="declare")
+    ((rule, line, message),) = found(repo, code=1)
+    assert rule == "SW791"
+    assert "cell 2" in message
+    assert "frame.head()" in repo.read(SOURCE).splitlines()[line - 1]

@@ -25,14 +25,13 @@ def source_lines(text: str) -> tuple[tuple[int, ...], ...]:
     for start, _ in _items(text, cells):
         source = {key: (at, value) for key, at, value in _members(text, start)}.get("source", (start, ""))
         strings = _items(text, source[0]) if isinstance(source[1], list) else [source]
-        found.append(
-            tuple(
-                bisect.bisect_left(breaks, at) + 1
-                for at, value in strings
-                for _ in range(max(1, len(value.splitlines())))
-            )
-        )
+        found.append(tuple(bisect.bisect_left(breaks, at) + 1 for at, value in strings for _ in range(_lines(value))))
     return tuple(found)
+
+
+def _lines(value: object) -> int:
+    """How many lines of a source the value holds; of what is no text, one."""
+    return max(1, len(value.splitlines())) if isinstance(value, str) else 1
 
 
 def _after(text: str, index: int) -> int:

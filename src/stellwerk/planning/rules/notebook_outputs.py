@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stellwerk.model.findings import Place, Severity
 from stellwerk.notebooks.clean import output_cells
+from stellwerk.notebooks.places import line_of, source_lines
 from stellwerk.planning.rules.rule import Example, Problem, Rule, RuleInput
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _outputs(given: RuleInput, *, declared: bool) -> Iterator[Problem]:
             model, dataset = found[path][0]
             kind = f"{dataset.classification} data" if declared else "data without a classification"
             yield Problem(
-                place=Place(path=path),
+                place=Place(path=path, line=line_of(source_lines(content.decode()), cells[0], 1)),
                 message=f"{_in_words(cells)} outputs, and '{model.name}' trains on {kind} ('{dataset.name}'):"
                 " outputs can show its rows",
                 hint=f"stellwerk notebook clean {path}, and commit it; a tag `keep_output` must go where a cell has one"
