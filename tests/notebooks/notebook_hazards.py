@@ -224,6 +224,13 @@ HAZARDS = (
         "cell 2, line 1",
         "does not define `prepare`",
     ),
+    hazard(
+        "a look at a prepared frame",
+        TRAIN.rstrip() + "\ntrain(3).head(2)\n",
+        "SW809",
+        "cell 1, line 3",
+        "`train(...).head(...)` runs",
+    ),
     hazard("two trainings", TRAIN + TRAIN, "SW808", "cell 2, line 1", "`train` is defined by cell 1 already"),
     hazard(
         "data are read at import",

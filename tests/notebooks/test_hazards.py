@@ -98,7 +98,7 @@ def test_what_is_right_is_left_alone(text):
             "return RATE",
             "move line 1 of cell 1 into a cell with the tag `export`, or make it an argument",
         ),
-        ("import pandas as pd\ndf = pd.read_csv('x')", "return df", "move line 2 of cell 1 into a cell with the tag"),
+        ("import pandas as pd\ndf = pd.read_csv('x')", "return df", "the framework loads the data: use the argument"),
         ("RATE = forgotten * 2", "return RATE", "move line 1 of cell 1 into a cell with the tag"),
     ],
 )

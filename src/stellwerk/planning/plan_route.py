@@ -47,7 +47,8 @@ def _plan_training(candidate: Candidate, gates: Gates, plan: RoutePlan, *, retry
     elif candidate.failure and not retry:
         plan.blocked = True
         reason = f"training failed before: {candidate.failure.summary}"
-        unblock = f"change code, data or parameters, or try again: stellwerk reconcile --model {model.name} --retry"
+        again = f"stellwerk reconcile --model {model.name} --retry"
+        unblock = f"change code, data or parameters; after another repair (a test, a cell without a tag): {again}"
         plan.waits.append(Wait(kind=WaitKind.TRAINING, model=model.name, reason=reason, unblock=unblock))
     else:
         seconds = candidate.parent.record.duration if candidate.parent else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stellwerk.model.findings import Severity
 from stellwerk.notebooks.flow import BY_JUPYTER, unknown
 from stellwerk.notebooks.rules.rule import Judged, NotebookRule, fault
-from stellwerk.notebooks.rules.running import DEFINING, work
+from stellwerk.notebooks.rules.running import DEFINING, READS, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +49,9 @@ def _fault(taken: Study, flow: CellFlow, use: Use) -> Fault:
     else:
         message = f"`{use.name}` is defined by cell {definer.number} (line {binding.line}) only, which does not ship"
         given = "make it an argument" if use.later else "take this out of the exported cell"
+        if any(what == READS and call.lineno == binding.line for call, what in work(definer, definer.statements)):
+            told = "use the argument of this function" if use.later else "do this in `train(frame)`, and keep it there"
+            return fault(flow, use.line, use.column, message, f"the framework loads the data: {told}")
         moved = f"move line {binding.line} of cell {definer.number} into a cell with the tag `export`"
         hint = f"{_shipping(taken, definer, moved)}, or {given}"
     return fault(flow, use.line, use.column, message, hint)

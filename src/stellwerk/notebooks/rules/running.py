@@ -75,6 +75,7 @@ DEFINING = (
     ast.Assign,
     ast.AnnAssign,
 )  # statements that a cell of definitions holds
+READS = "reads data"
 _AWKWARD = re.compile(r"__debug__|\\[uU]")  # a name that nobody may bind; half a character in a docstring
 _TRAIN = """\
 # %% train
@@ -90,7 +91,7 @@ def _at_import(judged: Judged) -> Iterator[Fault]:
                 continue  # an example that tests share
             if flow.cell.tested:
                 hint = "pytest calls the functions `test_...`; delete this, or move it to a cell without a tag"
-            elif what == "reads data":
+            elif what == READS:
                 hint = "the framework loads the data and calls `train(frame)`; move this to a cell without a tag"
             else:
                 hint = "move it to a cell of its own without a tag; exported cells hold definitions only"
@@ -143,7 +144,7 @@ def _kind(call: ast.Call) -> str:
     names = _dotted(call.func)
     last, first = (names[-1], names[0]) if names else ("", "")
     if last in READING or last.startswith(_READING_STARTS) or first in _WEB or names in [[name] for name in FUNCTIONS]:
-        return "reads data"
+        return READS
     if first in {"print", "display", "pprint"}:
         return "prints"
     return "plots" if first in _PLOTS or last in _PLOTTING else ""
@@ -168,7 +169,20 @@ def _dotted(node: ast.expr) -> list[str]:
 
 
 def _shown(call: ast.Call) -> str:
-    return f"{'.'.join(_dotted(call.func)) or '...'}(...)"
+    """The call as it is written, without arguments: `pd.read_csv(...).head(...)`."""
+    written, waiting = "(...)", call.func
+    while True:
+        match waiting:
+            case ast.Attribute(value=value, attr=attr):
+                written, waiting = f".{attr}{written}", value
+            case ast.Call(func=value):
+                written, waiting = f"(...){written}", value
+            case ast.Subscript(value=value):
+                written, waiting = f"[...]{written}", value
+            case ast.Name(id=name):
+                return f"{name}{written}"
+            case _:
+                return "...(...)"
 
 
 def _magics(judged: Judged) -> Iterator[Fault]:
