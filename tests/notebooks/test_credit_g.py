@@ -17,8 +17,6 @@ from credit_notebook import CREDIT, as_it_was_first
 
 from stellwerk.notebooks.text import ipynb, notebook_of
 
-pytest.importorskip("nbclient", reason="running notebooks needs the extra stellwerk[notebook]")
-pytest.importorskip("ipykernel", reason="running notebooks needs the extra stellwerk[notebook]")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("credit notebook")]
 
 SOURCE = "models/credit-risk/credit.ipynb"
