@@ -131,6 +131,19 @@ def test_a_missing_file_gets_the_nearest_one_beside_it_as_a_hint(judge):
     assert [(finding.rule, finding.hint) for finding in judge(example)] == [("SW210", "did you mean 'chrun.py'?")]
 
 
+def test_the_module_of_a_notebook_that_is_not_there_is_no_suggestion(judge):
+    example = Example(
+        files={
+            "mlops.yaml": "version: 1\ndatasets: {c: {path: c.csv}}\n"
+            "models: {churn: {source: churn.ipynb, target: left, train: {data: c}}}\n",
+            "churn.py": "def train(frame): ...\n",
+        },
+        whole=True,
+    )
+    hints = [finding.hint for finding in judge(example) if finding.rule == "SW210"]
+    assert hints == ["write it, or `git add churn.ipynb` if it is there"]
+
+
 def test_an_input_may_be_a_folder_or_a_pattern(judge):
     files = {
         **declared(CHURN % ", inputs: [lib, 'sql/*.sql', gone]").files,

@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from stellwerk.model.declared import NOTEBOOK
 from stellwerk.model.findings import Place, Severity
 from stellwerk.planning.rules.nearest import ValidNames
 from stellwerk.planning.rules.paths import leaving, symlink_of
@@ -39,7 +40,10 @@ def _missing(given: RuleInput, uses: Iterator[tuple[str, tuple[str | int, ...]]]
         if (normal in folders and keys[-2:-1] == ("inputs",)) or symlink_of(path, given.tree) is not None:
             continue
         add = f"write it, or `git add {path}` if it is there"
-        beside = valid.get(posixpath.dirname(normal))
+        folder = posixpath.dirname(normal)
+        beside = valid.get(folder)
+        if path.endswith(NOTEBOOK):  # never the module that it became
+            beside = ValidNames([name for name in files.get(folder, ()) if name.endswith(NOTEBOOK)])
         yield Problem(
             place=given.place(*keys),
             message=f"{what} {path} is not in the repository",
