@@ -1,4 +1,4 @@
-"""Write docs/reference.md and the keys of docs/records.md, so that no key, no record and no option is missing.
+"""Write docs/reference.md, docs/rules.md and the keys of docs/records.md: no key, record, option or rule is missing.
 
 python docs/render_reference.py           # write them
 python docs/render_reference.py --check   # exit 1 where they are not what would be written
@@ -22,6 +22,7 @@ Schema = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs/reference.md"
 RECORDS = ROOT / "docs/records.md"
+RULES = ROOT / "docs/rules.md"
 
 # The files that people write come first, then what Stellwerk records; what it prints follows by name.
 DECLARED = {
@@ -286,7 +287,14 @@ def options(command: click.Command) -> str:
 
 def main() -> int:
     """Write the pages, or compare."""
-    pages = {REFERENCE: reference(), RECORDS: records(RECORDS.read_text(encoding="utf-8"))}
+    from stellwerk.planning.rules.catalogue import ALL_RULES
+    from stellwerk.report.findings import rules_markdown
+
+    pages = {
+        REFERENCE: reference(),
+        RULES: rules_markdown(ALL_RULES),
+        RECORDS: records(RECORDS.read_text(encoding="utf-8")),
+    }
     if "--check" in sys.argv[1:]:
         return int(any(not path.is_file() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))
     for path, text in pages.items():

@@ -53,7 +53,7 @@ def test_every_rule_explains_itself():
 
 
 def test_the_documentation_is_what_the_rules_say():
-    """Regenerate it with `python -m stellwerk.report.rules > docs/rules.md`."""
+    """Regenerate it with `python docs/render_reference.py`."""
     assert DOCS.read_text() == rules_markdown(ALL_RULES)
 
 
