@@ -107,6 +107,7 @@ def isolated_environment(
         "DVC_SITE_CACHE_DIR": home / ".cache/dvc-site",
         "STELLWERK_CACHE": home / ".cache/stellwerk",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # a model's tests need none of ours, which take 4 s to import
     }.items():
         monkeypatch.setenv(name, str(value))
     if request.node.get_closest_marker("own_templates") is None:

@@ -158,6 +158,8 @@ def test_the_environment_is_a_short_list(job: Path) -> None:
         "STELLWERK_FAILURE": "x",
         "PYTHONPATH": "x",
         "OMP_NUM_THREADS": "1",
+        "PYTEST_ADDOPTS": "-x",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     env = scrubbed_environment(job, declared={"STELLWERK_STEP": "train", "OTHER": "x"}, parent=parent)
     assert set(env) == {
@@ -169,6 +171,7 @@ def test_the_environment_is_a_short_list(job: Path) -> None:
         "PYTHONHASHSEED",
         "PYTHONUTF8",
         "OMP_NUM_THREADS",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
         "STELLWERK_STEP",
     }
     assert (env["HOME"], env["TMPDIR"], env["PYTHONHASHSEED"]) == (str(job), str(job), "0")

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from stellwerk.adapters.child import Child, Forking, Isolation
 
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD",  # plugins that a model's tests do without may take longer than the tests
+)
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 LOG_LIMIT = 64 * 1024 * 1024
 DRAIN_FACTOR = 16
