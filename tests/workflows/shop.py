@@ -74,7 +74,8 @@ def image(folder: Path, templates: Mapping[str, str], **more: Any) -> Machine:
     script = folder / "bin/stellwerk"
     script.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    kept = {name: os.environ[name] for name in ("PYTHONDONTWRITEBYTECODE", "DVC_NO_ANALYTICS") if name in os.environ}
+    passed_on = ("PYTHONDONTWRITEBYTECODE", "DVC_NO_ANALYTICS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    kept = {name: os.environ[name] for name in passed_on if name in os.environ}
     return Machine(
         path=f"{folder / 'bin'}:{os.environ['PATH']}",
         pythons={VERSION: Path(sys.executable)},
