@@ -1,8 +1,10 @@
 """`stellwerk notebook clean`, `init --notebook-filter` and git, in real repositories."""
 
 import json
+import os
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 
@@ -87,6 +89,15 @@ def test_with_the_filter_git_stores_notebooks_stripped_and_refuses_what_it_canno
     assert repo.git("ls-files", "b.ipynb").strip() == ""
 
 
+def test_where_the_command_is_not_on_path_the_filter_names_its_file(repo, monkeypatch):
+    repo.gen({"a.ipynb": DIRTY, "mlops.yaml": "version: 1\n"})
+    monkeypatch.setenv("PATH", os.defpath)  # as after `.venv/bin/stellwerk init`, without an activated environment
+    command = f"{sysconfig.get_path('scripts')}/stellwerk"
+    subprocess.run([command, "init", "--yes", "--notebook-filter"], cwd=repo.root, check=True, capture_output=True)
+    repo.git("add", "a.ipynb")
+    assert repo.git("show", ":a.ipynb").strip() == CLEAN.strip()
+
+
 def test_validate_finds_outputs_that_git_would_keep_and_none_that_the_filter_strips(repo):
     declared = """
         version: 1
@@ -105,5 +116,8 @@ def test_validate_finds_outputs_that_git_would_keep_and_none_that_the_filter_str
     repo.git("add", "-A")
     repo.git("commit", "-qm", "Strip notebooks")
     assert repo.read("models/churn/eda/look.ipynb") == DIRTY
-    found = repo.stellwerk("validate")
-    assert "SW791" not in found.stdout + found.stderr
+    assert "SW791" not in repo.stellwerk("validate").stdout
+    repo.gen({"models/churn/eda/look.ipynb": DIRTY.replace("1", "2")})  # run once more, and not added yet
+    assert "SW791" not in repo.stellwerk("validate").stdout
+    repo.git("config", "--remove-section", "filter.stellwerk-notebook")  # a clone in which it was not set up
+    assert "SW791" in repo.stellwerk("validate").stdout

@@ -221,7 +221,7 @@ def test_it_runs_passes_its_tests_and_predicts_what_its_module_does(story):
     assert "the same 240 predictions" in said["equivalence"]
     assert "4 passed" in said["notebook tests"]
     assert "generated source" in said
-    assert said["smoke training"] == "trained on 240 stand-in rows and predicted them"
+    assert said["smoke training"] == "trained on 192 of 240 stand-in rows, predicted all"
 
 
 def test_development_saw_made_up_rows_only(story):

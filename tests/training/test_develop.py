@@ -6,10 +6,13 @@ import os
 import textwrap
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stellwerk.model.records import CheckResult
 from stellwerk.training.develop import check_source, find_tests
+from stellwerk.training.smoke import learned
+from stellwerk.training.snapshot import Snapshot
 
 
 def checked(model, *, rows: Path | None = None) -> dict[str, CheckResult]:
@@ -34,7 +37,7 @@ def test_pytest_tests_run_beside_the_model(model, value: int, passed: bool, word
 
 def test_a_smoke_training_runs_on_stand_in_rows(model) -> None:
     result = checked(model, rows=model.root / "data/d.csv")["smoke training"]
-    assert (result.passed, result.detail) == (True, "trained on 400 stand-in rows and predicted them")
+    assert (result.passed, result.detail) == (True, "trained on 320 of 400 stand-in rows, predicted all")
 
 
 def test_a_smoke_training_says_what_it_measured_and_asks_for_nothing(model) -> None:
@@ -103,3 +106,10 @@ def test_pandas_missing_in_the_models_environment_names_the_requirements(model, 
     result = checked(model, rows=model.root / "data/d.csv")["smoke training"]
     assert not result.passed
     assert "the model runs in the environment of requirements.txt: add pandas there" in result.detail
+
+
+@pytest.mark.parametrize(("rows", "used"), [(1, 1), (49, 49), (50, 40), (500, 400)])
+def test_of_fifty_rows_and_more_a_fifth_is_only_predicted_so_that_learning_by_heart_hides_nothing(rows, used):
+    frame = pd.DataFrame({"x": range(rows)})
+    mask = learned(Snapshot(rows=frame, types=frame, md5="", sha256="", size=0))
+    assert (len(mask), int(mask.sum())) == (rows, used)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import subprocess
+import sysconfig
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -85,7 +89,8 @@ def add_notebook_filter(directory: Path, environ: Mapping[str, str]) -> tuple[st
         gap = "" if not attributes or attributes.endswith("\n") else "\n"
         write_atomically(root / ".gitattributes", f"{attributes}{gap}{FILTERED}\n".encode())
         made.append(".gitattributes")
-    for key, value in FILTER:
+    command = _own_command(environ)
+    for key, value in ((key, value.replace("stellwerk", command, 1)) for key, value in FILTER):
         known = _git_config(directory, environ, "--get", key)
         if known.stdout.strip() == value:
             continue
@@ -94,6 +99,14 @@ def add_notebook_filter(directory: Path, environ: Mapping[str, str]) -> tuple[st
             raise StellwerkError(f"git config failed: {done.stderr.strip()}", where=str(directory), hint="try it again")
         made.append(f"git config {key}")
     return tuple(made)
+
+
+def _own_command(environ: Mapping[str, str]) -> str:
+    """What git's shell calls this program by: its name where that is found, else its file in this environment."""
+    file = Path(sysconfig.get_path("scripts")) / "stellwerk"
+    if shutil.which("stellwerk", path=environ.get("PATH", os.defpath)) or not file.is_file():
+        return "stellwerk"
+    return shlex.quote(str(file))
 
 
 def _git_config(directory: Path, environ: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:

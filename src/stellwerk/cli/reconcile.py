@@ -139,7 +139,7 @@ def exit_code(outcome: Outcome, *, accept_waiting: bool = False, environment: st
 
     if outcome.problems or any(isinstance(done.step.action, Train) and not done.passed for done in outcome.done):
         return FAILED
-    asked = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.RENDER}
+    asked = {WaitKind.CONFIRMATION, WaitKind.APPROVAL, WaitKind.RENDER, WaitKind.EDITED}
     blocked = {WaitKind.REJECTED, WaitKind.VERDICT, WaitKind.TRAINING}
     waits = all_waits(outcome)
     if not accept_waiting:

@@ -18,9 +18,11 @@ from stellwerk.training.jobs import WORKER, environment_python, job_folder, run_
 from stellwerk.training.measuring import task_of
 from stellwerk.training.package import copy_code
 from stellwerk.training.predictions import DECIDED, PREDICTED
-from stellwerk.training.smoke import written_in
+from stellwerk.training.smoke import learned, written_in
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from stellwerk.notebooks.document import Cell, Notebook
     from stellwerk.training.contract import StageParams
     from stellwerk.training.jobs import Finished, Surroundings
@@ -100,13 +102,13 @@ def run_notebook(
         )
 
 
-def _write_learning_rows(snapshot: Snapshot, stage: StageParams, into: Path) -> None:
+def _write_learning_rows(rows: pd.DataFrame, stage: StageParams, into: Path) -> None:
     """The rows as a training gets them: features and target."""
     include, exclude = stage.features.include, (*stage.features.exclude,)
     target = stage.code.target
-    names = [str(name) for name in snapshot.rows.columns]
+    names = [str(name) for name in rows.columns]
     kept = [n for n in names if n == target or (n not in exclude and (not include or n in include))]
-    write_rows(snapshot.rows[kept], into, stage.code.data_format)
+    write_rows(rows[kept], into, stage.code.data_format)
 
 
 def _lay_data(stage: StageParams, every_row: Snapshot, job: Path) -> None:
@@ -118,12 +120,14 @@ def _lay_data(stage: StageParams, every_row: Snapshot, job: Path) -> None:
 
 def _order(notebook: Notebook, stage: StageParams, snapshot: Snapshot, *, job: Path, around: Surroundings) -> Path:
     data = job / f"rows.{stage.code.data_format}"
-    _write_learning_rows(snapshot, stage, data)
+    _write_learning_rows(snapshot.rows, stage, data)
+    _write_learning_rows(snapshot.rows.loc[learned(snapshot)], stage, job / f"learned.{stage.code.data_format}")
     task, positive = task_of(snapshot.types[stage.code.target], declared=stage.task, positive=stage.positive)
     tagged = {tag for cell in notebook.cells if cell.exported for tag in cell.tags}
     order = {
         "op": "train",
         "data": {"path": str(data), "format": stage.code.data_format},
+        "learned": str(job / f"learned.{stage.code.data_format}"),
         "task": task,
         "positive": positive,
         "predictions": str(job / "out" / PREDICTED),

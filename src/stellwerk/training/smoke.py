@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stellwerk.errors import StellwerkError
 from stellwerk.training.package import package_digest
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from stellwerk.training.snapshot import Snapshot
 
 MOST_ROWS = 500
+KEPT_OUT = 5  # of so many rows one is kept out of the training
+FEW = 50  # rows, of which none is
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Written:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Smoke:
-    """A training on the rows of `snapshot` and its predictions of them, each made in a clean process."""
+    """A training on the `learned` rows of `snapshot`, and predictions of all, each made in a clean process."""
 
     snapshot: Snapshot
     contract: Contract
@@ -40,15 +42,26 @@ class Smoke:
 
 
 def train_and_predict(stage: StageParams, snapshot: Snapshot, *, root: Path, around: Surroundings) -> Smoke:
-    """Train on all of the snapshot's rows, then predict them with the package. StellwerkError says what went wrong."""
+    """Train on most of the snapshot's rows, then predict all with the package. StellwerkError says what went wrong."""
     with tempfile.TemporaryDirectory(prefix="stellwerk-smoke-") as scratch:
         package, kept = Path(scratch) / "package", Path(scratch) / "kept"
         kept.mkdir()
-        trained = train_package(stage, snapshot, slice(None), root=root, into=package, around=around)
+        trained = train_package(stage, snapshot, learned(snapshot), root=root, into=package, around=around)
         sha256 = package_digest(package).sha256
         predictions = predict_package(package, snapshot.rows, sha256=sha256, around=around, keep=kept)
         written = written_in(kept)
     return Smoke(snapshot=snapshot, contract=trained.contract, predictions=predictions, written=written)
+
+
+def learned(snapshot: Snapshot) -> Any:
+    """The mask of the rows to train on: four of five, and all where they are few.
+
+    A model that has learned its rows by heart predicts them alike however it was drawn; rows it never saw tell.
+    """
+    import numpy as np
+
+    count = len(snapshot.rows)
+    return np.full(count, fill_value=True) if count < FEW else np.arange(count) % KEPT_OUT != KEPT_OUT - 1
 
 
 def first_rows(snapshot: Snapshot) -> Snapshot:

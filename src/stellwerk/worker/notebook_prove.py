@@ -86,7 +86,7 @@ def _predicted(job: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
     train = source.function("train")
     if train is None:
         raise w.FailedError("no-model", f"after its last cell {job['notebook']} has no function train(frame, **params)")
-    frame = w.read_rows(job["data"]["path"], job["data"]["format"])
+    frame = w.read_rows(job["learned"], job["data"]["format"])
     dtypes = {str(name): str(frame[name].dtype) for name in frame.columns if name != job["target"]}
     arguments = w.train_arguments(source, train, job["params"], job["seed"])
     w.set_seeds(job["seed"])

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 SYMLINK = "120000"
 SUBMODULE = "160000"
 EXECUTABLE = "100755"
+NOTEBOOK = ".ipynb"
+STRIPPING = ("stellwerk-notebook", "nbstripout")  # filters of git's that keep no outputs
 CHUNK = 1 << 16  # bytes read at once; most files are smaller
 LOCKED = re.compile(r"Unable to create '(?P<file>[^']+\.lock)': File exists")
 
@@ -257,8 +260,26 @@ class WorkTree:
             except OSError:
                 if not changed:
                     stored.append(path)  # a sparse checkout leaves files out
+        if filtered:
+            found |= self._without_outputs({path: found[path] for path in found if path.endswith(NOTEBOOK)})
         contents = read_blobs(self.reader, {blobs[path] for path in stored})
         return {**found, **{path: contents[blobs[path]] for path in stored}}
+
+    def _without_outputs(self, notebooks: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Notebooks as git will keep them: without outputs where they have a filter that is set up in this clone."""
+        if not notebooks:
+            return {}
+        from stellwerk.notebooks.clean import stripped
+
+        listed = self.reader.run("check-attr", "-z", "filter", "--", *notebooks).decode("utf-8", "surrogateescape")
+        fields = listed.split("\0")[:-1]
+        known = {name for name in STRIPPING if self.reader.text("config", f"filter.{name}.clean", check=False)}
+        clean = {}
+        for path, name in zip(fields[::3], fields[2::3], strict=True):
+            if name in known:
+                with suppress(StellwerkError):  # no notebook: whoever reads it says so
+                    clean[path] = stripped(notebooks[path])
+        return clean
 
     @cached_property
     def _filtered(self) -> bool:
