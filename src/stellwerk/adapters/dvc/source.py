@@ -67,7 +67,7 @@ def _existing(dataset: Dataset, root: Path, path: str) -> Path:
         raise StellwerkError(
             f"there is no file {path} for the dataset {dataset.name}",
             where=path,
-            hint="create it, declare a `source:`, or get the last snapshot: `dvc pull`",
+            hint=f"create it, declare a `source:`, or get the last snapshot: `dvc pull {path}.dvc`",
         )
     return file
 
