@@ -110,7 +110,7 @@ def wait(kind):
 @pytest.mark.parametrize("kind", WaitKind)
 def test_reconcile_exits_with_3_only_for_gates_and_for_what_a_person_must_give(run, workspace, kind):
     workspace.answers["reconcile"] = Outcome(done=(), problems=(), remaining=Plan(basis="", waits=(wait(kind),)))
-    asks = kind.name in {"CONFIRMATION", "APPROVAL", "REJECTED", "VERDICT", "TRAINING", "RENDER"}
+    asks = kind.name in {"CONFIRMATION", "APPROVAL", "REJECTED", "VERDICT", "TRAINING", "RENDER", "EDITED"}
     assert run("reconcile").exit_code == (3 if asks else 0)
 
 
