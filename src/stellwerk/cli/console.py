@@ -41,11 +41,13 @@ class Console:
     @property
     def width(self) -> int:
         """Cells per line: the terminal's, else COLUMNS, else so many that nothing is wrapped or shortened."""
-        import shutil
-
         from stellwerk.report.terminal import UNBOUNDED
 
-        unknown = UNBOUNDED if not sys.stdout.isatty() else 80
+        unknown = 80 if sys.stdout.isatty() else UNBOUNDED
+        if unknown == UNBOUNDED and not self.environ.get("COLUMNS"):
+            return UNBOUNDED
+        import shutil
+
         return shutil.get_terminal_size((unknown, 24)).columns
 
     @property
