@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from msgspec.structs import replace
 
 from stellwerk.adapters.dvc.output import captured
 from stellwerk.adapters.dvc.setup import init_dvc

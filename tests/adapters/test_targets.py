@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stellwerk.adapters.folders import digest_folder
 from stellwerk.adapters.targets import target_for

@@ -1,8 +1,7 @@
 """What CI asks of `jobs` and `reconcile`."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Plan, Wait, WaitKind

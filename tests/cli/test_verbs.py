@@ -2,6 +2,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stellwerk.model.actions import Plan, Render, Step, Train, Wait, WaitKind
@@ -60,7 +61,7 @@ def test_the_directory_is_given_before_the_verb_only(run, workspace, tmp_path):
 
 @pytest.mark.parametrize(("steps", "code"), [((STEP,), 2), ((), 0)])
 def test_the_detailed_exit_code_of_plan_is_2_only_when_there_is_something_to_do(run, workspace, steps, code):
-    workspace.answers["plan"] = dataclasses.replace(workspace.answers["plan"], steps=steps)
+    workspace.answers["plan"] = msgspec.structs.replace(workspace.answers["plan"], steps=steps)
     assert run("plan", "--detailed-exitcode").exit_code == code
     assert run("plan").exit_code == 0
 
@@ -137,7 +138,7 @@ def test_reconcile_prints_one_line_per_finished_action_and_nothing_else_while_it
         {"kind": "start", "step": STEP},
         {"kind": "line", "text": "epoch 1"},
         {"kind": "done", "done": DONE, "step": STEP},
-        {"kind": "failed", "done": dataclasses.replace(DONE, summary="check: refused", passed=False), "step": STEP},
+        {"kind": "failed", "done": msgspec.structs.replace(DONE, summary="check: refused", passed=False), "step": STEP},
         {"kind": "failed", "text": "no space left", "step": STEP},
         {"kind": "push", "text": "pushing"},
     )

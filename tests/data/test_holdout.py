@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -134,7 +133,7 @@ def test_other_rows_than_the_recorded_ones_are_refused():
     with pytest.raises(StellwerkError, match="not the recorded ones"):
         find_holdout(frame, record)
     with pytest.raises(StellwerkError, match="not the recorded ones"):
-        find_holdout(customers(50), dataclasses.replace(record, seed=1))
+        find_holdout(customers(50), msgspec.structs.replace(record, seed=1))
 
 
 @given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), min_size=1, max_size=20, unique=True))

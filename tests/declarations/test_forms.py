@@ -46,7 +46,7 @@ def made(cls):
         "params": st.dictionaries(names, free, max_size=3),
         "difference": st.none() | st.dictionaries(names, free, max_size=3),
     }
-    return st.builds(cls, **{name: strategy for name, strategy in maps.items() if name in cls.__dataclass_fields__})
+    return st.builds(cls, **{name: strategy for name, strategy in maps.items() if name in cls.__struct_fields__})
 
 
 CLASSES = sorted(HEADS, key=lambda cls: cls.__name__)
@@ -152,14 +152,15 @@ def test_what_stellwerk_usually_writes_fits(cls):
 
 def example(cls, written):
     """A record with every field set."""
-    from dataclasses import fields, is_dataclass
     from typing import get_args, get_origin, get_type_hints
+
+    from msgspec.structs import fields
 
     def value(hint):
         options = [option for option in get_args(hint) if option is not type(None)]
         if hint in written:
             return written[hint]
-        if is_dataclass(hint):
+        if records.is_record(hint):
             return example(hint, written)
         if get_origin(hint) is tuple:
             return (value(options[0]), value(options[0]))
@@ -167,9 +168,11 @@ def example(cls, written):
             inner = options[1]
             free_value = {"include": [], "depth": 3, "by": ["a"], "none": None, "inner": {"x": 1.5}}
             return (
-                {"a": value(inner), "b/c.py": value(inner)} if inner in written or is_dataclass(inner) else free_value
+                {"a": value(inner), "b/c.py": value(inner)}
+                if inner in written or records.is_record(inner)
+                else free_value
             )
         return value(options[0])
 
     hints = get_type_hints(cls)
-    return cls(**{field.name: value(hints[field.name]) for field in fields(cls) if field.init})
+    return cls(**{field.name: value(hints[field.name]) for field in fields(cls)})

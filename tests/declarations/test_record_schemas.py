@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Union, get_args, get_origin, get_type_hints
 
 import jsonschema
+import msgspec
 import pandas as pd
 import pytest
 import yaml
@@ -120,7 +120,7 @@ OPTIONAL = {  # fields whose name means something else in this class, or that ma
 def built(cls):
     """Any record of that class."""
     hints = get_type_hints(cls)
-    made = {field.name: strategy_of(cls, field.name, hints[field.name]) for field in dataclasses.fields(cls)}
+    made = {field.name: strategy_of(cls, field.name, hints[field.name]) for field in msgspec.structs.fields(cls)}
     return st.builds(cls, **made)
 
 
@@ -132,7 +132,7 @@ def strategy_of(cls, name, hint):
 
 def of_type(hint):
     """Any value of a type that fields of records have."""
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return built(hint)
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -179,7 +179,7 @@ def test_every_key_has_a_title_a_description_and_examples_that_fit(kind):
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_the_keys_of_the_schema_are_the_fields_of_the_class(cls, schema):
-    assert list(schema["properties"]) == [field.name for field in dataclasses.fields(cls)]
+    assert list(schema["properties"]) == [field.name for field in msgspec.structs.fields(cls)]
     assert schema["additionalProperties"] is False
 
 
@@ -248,7 +248,7 @@ def test_a_value_that_is_none_of_the_allowed_ones_is_refused(kind, key, value):
 def test_the_parts_that_the_schema_describes_are_those_of_the_fingerprint():
     train = Train(data="sales", params={}, seed=0, holdout=Holdout(fraction=0.2))
     model = Model(name="churn", owners=Owners(), source="churn.py", target="churned", train=train, features=Features())
-    parts = fingerprint_parts(dataclasses.replace(model, format="onnx"), (), "0" * 32)
+    parts = fingerprint_parts(msgspec.structs.replace(model, format="onnx"), (), "0" * 32)
     assert set(parts) == set(SCHEMAS["version"]["$defs"]["parts"]["properties"])
     VALIDATORS["version"].evolve(schema=SCHEMAS["version"]["$defs"]["parts"]).validate(json.loads(json.dumps(parts)))
 
@@ -256,7 +256,7 @@ def test_the_parts_that_the_schema_describes_are_those_of_the_fingerprint():
 @settings(max_examples=25)
 @given(record=built(VersionRecord), policy=digest)
 def test_an_auditor_recomputes_fingerprint_and_verdict_key_from_the_files_as_the_page_says(record, policy):
-    written = yaml.safe_load(dump(dataclasses.replace(record, parts={**record.parts, "data": "0" * 32})))
+    written = yaml.safe_load(dump(msgspec.structs.replace(record, parts={**record.parts, "data": "0" * 32})))
     canonical = json.dumps(written["parts"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert sha256(canonical) == fingerprint({**record.parts, "data": "0" * 32})
     measured = Policy(measures=True, digest=policy)

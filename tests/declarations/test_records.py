@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import get_type_hints
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.records import RecordError, decode, dump, encode

@@ -6,10 +6,10 @@ import ast
 import contextlib
 import os
 import random
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from realistic_notebook import REALISTIC
 
 from stellwerk.model.findings import Severity

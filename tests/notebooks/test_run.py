@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sysconfig
 import tempfile
@@ -11,6 +10,7 @@ import venv
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from proving import NOTEBOOK, SOURCE, TESTED, proven, written
 
@@ -142,7 +142,7 @@ def test_the_kernel_and_the_module_are_of_the_models_own_environment_and_as_near
     text = text.replace("+ SHIFT", "+ SHIFT + last").replace(
         "import pandas as pd\n", "import sys\nimport pandas as pd\n"
     )
-    notebook = dataclasses.replace(written(tmp_path, text), tolerance=1e-9)
+    notebook = msgspec.structs.replace(written(tmp_path, text), tolerance=1e-9)
     checks = proven(notebook, tmp_path, requirements=own_environment(packages=True))
     assert checks["notebook runs"][0], checks
     passed, detail = checks["equivalence"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from stellwerk.model.actions import Check, Deploy, Plan, Promote, Render, Retire, Snapshot, Step, Train
 from stellwerk.model.declared import (

@@ -1,7 +1,5 @@
 """What people decide, and how the plan obeys: approvals, holds, rollbacks, withdrawals, freezes, soak times, modes."""
 
-from dataclasses import replace
-
 import pytest
 from builders import (
     DAY,
@@ -21,6 +19,7 @@ from builders import (
     with_data,
     with_release,
 )
+from msgspec.structs import replace
 
 from stellwerk.model.actions import Check, Deploy, Promote, WaitKind
 from stellwerk.model.declared import ApprovalRule, Freeze, Member, PromotionRule, Team, When

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import fields
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields
 from test_settled import EDITS, MODELS, NOW, appended, big_project, git, removed, replaced
 
 from stellwerk.app import Workspace

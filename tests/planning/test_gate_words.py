@@ -1,9 +1,8 @@
 """What a gate says: enough to know what is wrong, short enough to read where many are listed."""
 
-from dataclasses import replace
-
 import pytest
 from builders import environments, fails, fresh, model, plan, project, settle
+from msgspec.structs import replace
 
 from stellwerk.model.declared import DeployTarget
 from stellwerk.model.records import CheckResult

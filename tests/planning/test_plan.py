@@ -1,7 +1,5 @@
 """What is planned when nothing, or little, is decided by people: births, checks, promotions, caps, scopes."""
 
-from dataclasses import replace
-
 from builders import (
     NOW,
     ROUTE,
@@ -18,6 +16,7 @@ from builders import (
     with_data,
     with_release,
 )
+from msgspec.structs import replace
 
 from stellwerk.model.actions import Check, Deploy, Promote, Render, Retire, Snapshot, Train, WaitKind
 from stellwerk.model.declared import Limits, Worsening

@@ -1,7 +1,5 @@
 """Laws of planning, whatever is declared and whatever happens."""
 
-from dataclasses import replace
-
 from builders import (
     DAY,
     NOW,
@@ -21,6 +19,7 @@ from builders import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stellwerk.model.actions import Promote, Render, Train
 from stellwerk.model.declared import ApprovalRule, Limits, PromotionRule, Worsening

@@ -1,10 +1,9 @@
 """The part of a plan that one CI job carries out, and which jobs there are."""
 
-from dataclasses import replace
-
 from builders import dataset, environments, fresh, model, plan, project, rendered, settle, with_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stellwerk.model.actions import Render, Snapshot, Train, WaitKind
 from stellwerk.model.declared import Limits

@@ -6,16 +6,19 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from stellwerk.adapters.git.cache import BlobCache
 from stellwerk.app import Workspace
 from stellwerk.errors import StellwerkError
+from stellwerk.model.ids import CHANGED
 from stellwerk.model.ports import Clock
+from stellwerk.planning.settled import Claim, Listing, look, look_again, remember, unsettled
 from stellwerk.report.plan_json import plan_json
 
 spec = importlib.util.spec_from_file_location(
@@ -211,3 +214,40 @@ def test_a_damaged_cache_costs_time_and_changes_no_answer(project, tmp_path, dam
         DAMAGE[damage](file)
     assert answer(root) == right
     assert findings(root) == found
+
+
+NAMES = ("a", "b", "c")
+PATHS = ("mlops.yaml", *(f"models/{name}/{file}" for name in NAMES for file in ("model.yaml", "model.py")))
+RELEASES = tuple(f"environments/production/{name}.yaml" for name in NAMES)
+ENTRIES = st.sampled_from(["100644 1", "100644 2", f"100644 {CHANGED}3"])
+
+
+def listings():
+    """Of the same few paths, so that two of them often differ little."""
+    return st.builds(
+        lambda files, records, refs: Listing(files=files, records=records, refs=refs),
+        files=st.dictionaries(st.sampled_from(PATHS + RELEASES), ENTRIES, min_size=len(PATHS)),
+        records=st.fixed_dictionaries({name: st.sampled_from(["040000 1", "040000 2"]) for name in NAMES}),
+        refs=st.sampled_from(["", "refs/heads/x"]),
+    )
+
+
+CLAIMS = {
+    name: Claim(
+        declared=f"models/{name}/model.yaml",
+        files=(f"models/{name}/model.py", f"models/{name}/model.yaml", "models/a/model.py"),
+        records=(name,),
+        face="",
+    )
+    for name in NAMES
+}
+
+
+@given(remembered=listings(), other=listings(), few=st.sets(st.sampled_from(PATHS + RELEASES)))
+def test_a_second_look_at_what_moved_says_what_a_look_at_everything_says(remembered, other, few):
+    memory = remember(remembered, CLAIMS, NAMES[:2], empty=True)
+    assume(memory is not None)
+    moved = {path: other.files.get(path, "100644 1") for path in few & remembered.files.keys()}
+    near = Listing(files={**remembered.files, **moved}, records=remembered.records, refs=remembered.refs)
+    for first, second in permutations((remembered, near, other), 2):
+        assert look_again(look(first, memory), second, memory) == unsettled(second, memory)

@@ -16,11 +16,12 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
 from stellwerk.adapters.git.read import CommitTree, GitReader
 from stellwerk.app import ReconcileRequest, Workspace

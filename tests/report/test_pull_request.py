@@ -1,6 +1,5 @@
 """The report on a pull request, as Markdown and JSON, of changes made up here."""
 
-import dataclasses
 import json
 import random
 import re
@@ -8,15 +7,16 @@ import sys
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from stellwerk.model import actions, declared, findings, records, views
 from stellwerk.model.actions import Check, Deploy, Promote, Step, Train
@@ -61,13 +61,13 @@ class Maker:
         origin, inner = typing.get_origin(hint), typing.get_args(hint)
         if origin in {typing.Union, types.UnionType}:
             return self.make(self.random.choice(inner))
-        if dataclasses.is_dataclass(hint):
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             return self.record(hint)
         return self.collection(origin, inner) if origin else self.scalar(hint)
 
     def record(self, cls):
         hints = typing.get_type_hints(cls, vars(sys.modules[cls.__module__]) | KNOWN)
-        made = {item.name: self.make(hints[item.name]) for item in dataclasses.fields(cls) if item.init}
+        made = {name: self.make(hints[name]) for name in cls.__struct_fields__}
         return cls(**made | {name: self.random.choice(CHOICES[name]) for name in made.keys() & CHOICES.keys()})
 
     def collection(self, origin, inner):

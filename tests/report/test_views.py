@@ -1,5 +1,4 @@
-import dataclasses
-
+import msgspec
 import pytest
 
 from stellwerk.model.actions import Check, Plan, Step, Train, Wait, WaitKind
@@ -93,7 +92,7 @@ STATUS = Status(
 
 
 def test_status_says_what_keeps_a_model_from_a_new_version_beside_what_waits_in_environments():
-    failed = dataclasses.replace(STATUS, models=(("shoe-demand", None, "training failed before: no luck"),))
+    failed = msgspec.structs.replace(STATUS, models=(("shoe-demand", None, "training failed before: no luck"),))
     told = status_text(failed, color=False, width=80).split("Waiting\n")[1].splitlines()
     assert told[:2] == [
         "  ! shoe-demand: training failed before: no luck",
@@ -122,8 +121,8 @@ def test_status_is_a_table_of_models_and_environments_with_words_for_every_state
 
 def test_status_fits_any_terminal_by_eliding_and_then_by_stacking():
     model = "a-model-with-a-name-that-is-" + "very-" * 30 + "long"
-    rows = tuple(dataclasses.replace(item, model=model) for item in STATUS.rows)
-    status = dataclasses.replace(STATUS, rows=rows, environments=tuple(item.environment for item in rows))
+    rows = tuple(msgspec.structs.replace(item, model=model) for item in STATUS.rows)
+    status = msgspec.structs.replace(STATUS, rows=rows, environments=tuple(item.environment for item in rows))
     for width in (100, 60, 40, 24):
         table = status_text(status, color=False, width=width).split("\n\n")[1]
         assert all(cells(line) <= width for line in table.splitlines())
@@ -134,7 +133,7 @@ def test_status_fits_any_terminal_by_eliding_and_then_by_stacking():
 def test_every_health_is_told_apart_without_colour():
     shown = set()
     for health in Health:
-        status = dataclasses.replace(STATUS, rows=(row("production", 2, health),), environments=("production",))
+        status = msgspec.structs.replace(STATUS, rows=(row("production", 2, health),), environments=("production",))
         shown.add(status_text(status, color=False, width=80).splitlines()[3])
     assert len(shown) == len(Health)
 
@@ -171,7 +170,7 @@ def test_columns_that_no_check_fills_are_left_out():
 
 
 def test_checks_json_is_valid_even_where_a_number_is_not_finite(assert_valid):
-    odd = dataclasses.replace(PASSED, measured=Measurement(value=float("nan"), n=0, problem="one class only"))
+    odd = msgspec.structs.replace(PASSED, measured=Measurement(value=float("nan"), n=0, problem="one class only"))
     content = assert_valid("checks", checks_json((odd, REFUSED), "shoe-demand", None))
     assert content["passed"] is False
     assert content["checks"][0]["measured"]["value"] is None
@@ -278,7 +277,7 @@ def test_a_diff_goes_part_by_part_from_old_to_new_and_ends_with_the_code():
 
 
 def test_a_diff_leaves_out_a_reason_that_compares_with_another_version():
-    told = diff_text(dataclasses.replace(DIFF, left=version(1, "first")), color=False, width=100)
+    told = diff_text(msgspec.structs.replace(DIFF, left=version(1, "first")), color=False, width=100)
     assert told.startswith("shoe-demand v1 → v3\n\ndata\n")
 
 
@@ -408,12 +407,12 @@ def test_of_a_long_log_only_the_end_is_shown():
 )
 def test_a_cell_names_the_version_its_state_and_what_is_on_its_way(version, candidate, health, waits, cell):
     item = row("production", version, health, candidate=candidate, waits=waits)
-    status = dataclasses.replace(STATUS, rows=(item,), environments=("production",))
+    status = msgspec.structs.replace(STATUS, rows=(item,), environments=("production",))
     assert status_text(status, color=False, width=80).splitlines()[3] == f"shoe-demand  {cell}"
 
 
 def test_a_released_version_that_no_longer_meets_a_condition_is_not_called_fine():
-    explanation = dataclasses.replace(EXPLANATION, released=3, verdict=None, next_steps=())
+    explanation = msgspec.structs.replace(EXPLANATION, released=3, verdict=None, next_steps=())
     assert why_text((explanation,), color=False, width=100).splitlines()[0] == (
         "shoe-demand → production: v3 is released and is the current version, 1 of 2 conditions unmet"
     )

@@ -229,12 +229,12 @@ def test_a_model_that_is_a_command_is_not_served(model) -> None:
 
 
 def _package_of_a_command(model) -> Path:
-    import dataclasses
+    import msgspec
 
     model.params["model"] |= {"source": "models/m/m.py", "command": None, "code": ["models/m/m.py"]}
     model.run()
     package = model.out / "package"
-    contract = dataclasses.replace(read_contract(package), format="command")
+    contract = msgspec.structs.replace(read_contract(package), format="command")
     (package / "package.json").write_text(json.dumps(contract.to_json()))
     return package
 

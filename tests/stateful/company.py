@@ -9,12 +9,13 @@ import subprocess
 import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import stand_ins
 import yaml
+from msgspec.structs import replace
 
 from stellwerk.app import ReconcileRequest, Workspace
 from stellwerk.errors import StellwerkError

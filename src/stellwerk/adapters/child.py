@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 import stellwerk
 from stellwerk.adapters.templates import fork, worker_template
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from stellwerk.adapters.templates import Forked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Isolation:
+class Isolation(Struct, frozen=True, kw_only=True):
     """What the command must not read (`masked`), and the only folders it may write to besides its `cwd`.
 
     Holds where the machine grants Linux namespaces; `ProcessResult.isolation` says whether it did.
@@ -33,8 +33,7 @@ class Isolation:
     namespace: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forking:
+class Forking(Struct, frozen=True, kw_only=True):
     """A command `[python, ..., worker.py, argument]` may be run by a fork of a template in the folder `at`.
 
     `modules` are what the template has imported; `code` the folders in which the command imports more.
@@ -45,8 +44,7 @@ class Forking:
     code: tuple[Path, ...]
 
 
-@dataclass(kw_only=True, slots=True)
-class Child:
+class Child(Struct, kw_only=True):
     """A started process, its output, and the pipe on which confine.py tells the isolation."""
 
     process: subprocess.Popen[bytes] | Forked

@@ -17,10 +17,11 @@ import threading
 import time
 import traceback
 import warnings
-from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Pipe, wait
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
@@ -35,8 +36,7 @@ AGAIN = 5.0  # seconds after which a job that goes on is interrupted again
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Struct, frozen=True, kw_only=True):
     """What a job says: a `line` of text, what it asks (`ask`), or how it ended.
 
     The ends are `result` (what it returned), `problem` (a StellwerkError's where, message and hint), `bug` (an
@@ -121,8 +121,7 @@ def _cleaning_up() -> bool:
     return error is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Member:
+class _Member(Struct, frozen=True, kw_only=True):
     job: str
     pid: int
     connection: Connection

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
 CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderDigest:
+class FolderDigest(Struct, frozen=True, kw_only=True):
     """SHA-256 over the lines `<sha256 of file>  <path>`, sorted by path; `size` in bytes."""
 
     sha256: str

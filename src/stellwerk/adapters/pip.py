@@ -8,10 +8,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.render.requirements import BUILT, PACKAGE, Pin
@@ -32,8 +33,7 @@ TAIL = 2000  # characters of what pip said
 ABSENT = re.compile(rf"No matching distribution found for {PACKAGE}(?:\[[\w,]*\])?==")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Where packages come from. `index` None: as pip is configured; `only_folder`: from the folder and nowhere else."""
 
     index: str | None = None

@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from stellwerk.adapters.child import start
 
@@ -41,8 +42,7 @@ TAIL = 8 * 1024
 GRACE = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessResult:
+class ProcessResult(Struct, frozen=True, kw_only=True):
     """How a command ended. `code` is 128 + signal where a signal ended it; seconds; bytes.
 
     `isolation` is `namespace` or `directory`; `isolation_note` says why not a namespace. `killed_by` is `timeout`,
@@ -111,8 +111,7 @@ def run(
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Ended:
+class _Ended(Struct, frozen=True, kw_only=True):
     code: int
     cpu: float
     memory: int
@@ -120,8 +119,7 @@ class _Ended:
     killed_by: str | None
 
 
-@dataclass(kw_only=True, slots=True)
-class _Sink:
+class _Sink(Struct, kw_only=True):
     """Where output goes: the file up to `limit` bytes, whole lines to `on_line`, the last bytes to the tail."""
 
     file: BinaryIO

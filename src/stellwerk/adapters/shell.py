@@ -10,8 +10,9 @@ import re
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +23,7 @@ SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|(^|_)KEY", re.IGNO
 SHORTEST_SECRET = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShellResult:
+class ShellResult(Struct, frozen=True, kw_only=True):
     """How a command ended: its exit code (None: out of time), the end of its standard output, and of all it printed.
 
     The values of environment variables whose names speak of secrets are left out of both.

@@ -17,9 +17,10 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 import stellwerk
 
@@ -35,8 +36,7 @@ QUEUE = 64
 PER_JOB = ("HOME", "PATH", "TMPDIR")  # what no library reads when it is imported
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """How a fork ended: wait status, seconds of processor time, kilobytes at most."""
 
     status: int

@@ -58,13 +58,13 @@ class Ahead:
 
 
 def records_ahead(workspace: Workspace, committed: Survey) -> Ahead | None:
-    """Reads the records of a registry; None where the cache has some, or no other process can be had."""
+    """Reads the records of a registry; None where there are few, the cache has some, or no other process can be had."""
     from stellwerk.planning.registry import record_paths
     from stellwerk.planning.sheets import SEVERAL, RecordReader, prepare
 
     cache, evidence = workspace.cache, workspace.brief.evidence
     kinds = RecordReader(cache, evidence=evidence).kinds
-    if not Share.possible() or any(cache.keeps(kind) for kind in kinds):
+    if len(committed.records) <= MANY or not Share.possible() or any(cache.keeps(kind) for kind in kinds):
         return None
     recorded, _ = whole_of(workspace.reader, committed)
     paths, _ = record_paths(recorded, RecordReader(cache, evidence=evidence))

@@ -6,8 +6,10 @@ else may have changed (a declaration, code, a snapshot, what was erased) is look
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.adapters.git.read import CommitTree, GitReader
 from stellwerk.planning.carry import owner, read_by
@@ -25,13 +27,12 @@ if TYPE_CHECKING:
 MANY = 400  # paths that git is asked about one by one; more are looked up among all
 
 
-@dataclass(slots=True, kw_only=True)
-class Follower:
+class Follower(Struct, kw_only=True):
     """Loads one commit after the other. `whole` says how many of them were read from nothing."""
 
     loader: Loader
     whole: int = 0
-    _last: Loaded | None = field(default=None, repr=False)
+    _last: Loaded | None = None
 
     def state(self, commit: str | None) -> State:
         """The state of a commit, as the loader gives it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.adapters.dvc.garbage import CACHE, DvcGarbage
 from stellwerk.adapters.git.history import contents, read_history
@@ -30,8 +32,7 @@ HASH = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 TRAINING = ".dvc/tmp/stellwerk/*/tree/models/*/dvc.lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GarbageRequest:
+class GarbageRequest(Struct, frozen=True, kw_only=True):
     """What a person or a job asks of `gc`. `remotes` None: all. `grace` in seconds."""
 
     dry_run: bool

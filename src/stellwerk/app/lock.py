@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import configparser
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk import __version__
 from stellwerk.errors import StellwerkError
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 CONFIG = ".dvc/config"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
+class Locked(Struct, frozen=True, kw_only=True):
     """The file, the requirements that were asked for, how many packages it pins, and whether it is new bytes."""
 
     path: str

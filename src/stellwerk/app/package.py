@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError, UsageError
 from stellwerk.reconcile.presence import fetch
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from stellwerk.reconcile.world import State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packaged:
+class Packaged(Struct, frozen=True, kw_only=True):
     """What was written: `already`, where the very same folder was there."""
 
     model: str

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.adapters.git.survey import Survey, survey, whole_of
+from stellwerk.app.meanwhile import STORED, Readiness
 from stellwerk.planning.settled import (
     KIND,
     QUIET,
@@ -16,36 +19,29 @@ from stellwerk.planning.settled import (
     Memory,
     exact_key,
     face_of,
-    from_json,
     part,
     remember,
     to_json,
-    unsettled,
-    whole_key,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from stellwerk.app.ahead import Ahead, PlannedAhead
     from stellwerk.app.state import Loaded
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.actions import Plan
     from stellwerk.model.declared import Json
-    from stellwerk.model.findings import Finding
     from stellwerk.model.ports import Cache
     from stellwerk.planning.parts import Parts
     from stellwerk.reconcile.world import State
 
-STORED = "plan"
-FINDINGS = "findings-1"
 RECORDS = ("versionrecord", "verdict", "approval", "deployment", "incident", "release")  # kinds of the cache
 MANY = 100  # models in a registry for which another process pays
 PROMOTIONS = ("refs/heads/stellwerk/promote/", "refs/remotes/*/stellwerk/promote/**")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """A plan, and the files it rests on that must be committed before a reconcile."""
 
     plan: Plan
@@ -62,8 +58,12 @@ def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
     """`others` ends the processes that help, which begin as soon as it is known that there is work for them."""
     ahead: list[Ahead] = []
 
-    def meanwhile(committed: Survey) -> None:
-        if len(committed.records) > MANY and not workspace.cache.keeps(KIND):
+    ready = Readiness(workspace.cache)
+
+    def meanwhile(committed: Survey, at_work: Callable[[], bool]) -> None:
+        if workspace.cache.keeps(KIND):
+            ready.make(listing_of(committed), at_work)
+        else:
             from stellwerk.app.ahead import records_ahead
 
             found = records_ahead(workspace, committed)
@@ -72,12 +72,12 @@ def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
     seen = survey(workspace.reader, *PROMOTIONS, meanwhile=meanwhile)
     if seen is None:
         return None
-    listing = _listing(seen)
+    listing = listing_of(seen)
     quiet = workspace.cache.get(QUIET, STORED)
     if quiet is not None and quiet == exact_key(listing):
         return Planned(plan=empty_plan(seen))
-    memory = from_json(workspace.cache.get(KIND, STORED))
-    changed = unsettled(listing, memory) if memory is not None else None
+    memory = ready.memory
+    changed = ready.unsettled(listing)
     if memory is not None and changed is not None:
         if not changed and memory.empty:
             _keep(workspace, listing, memory, memory)
@@ -89,62 +89,8 @@ def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
     return _plan_whole(workspace, seen, listing, others, *ahead)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """Findings, and the text of the files they are in."""
-
-    findings: tuple[Finding, ...]
-    sources: Mapping[str, str]
-
-
-def judged_before(workspace: Workspace, base: str | None) -> Judged | str | None:
-    """What was found in the very same files before; else the key to keep it under, None where there is none."""
-    seen = survey(workspace.reader, *PROMOTIONS)
-    key = whole_key(_listing(seen), base or "") if seen is not None else None
-    if seen is None or key is None:
-        return None
-    stored: Any = workspace.cache.get(FINDINGS, key)
-    if stored is None:
-        return key
-    from stellwerk.adapters.git.read import WorkTree
-    from stellwerk.model.findings import Finding, Place, Severity
-
-    try:
-        findings = tuple(
-            Finding(
-                rule=rule,
-                severity=Severity(severity),
-                place=Place(path=path, line=line, column=column),
-                message=message,
-                hint=hint,
-            )
-            for rule, severity, path, line, column, message, hint in stored["findings"]
-        )
-    except (KeyError, TypeError, ValueError):
-        return key
-    contents = WorkTree(workspace.reader, listed=seen.files).read({finding.place.path for finding in findings})
-    sources = {path: content.decode("utf-8", "replace") for path, content in contents.items()}
-    return Judged(findings=findings, sources=sources)
-
-
-def keep_findings(workspace: Workspace, key: str, findings: Iterable[Finding]) -> None:
-    """Remember what was found under the key that `judged_before` gave."""
-    packed: list[Json] = [
-        [
-            finding.rule,
-            finding.severity.value,
-            finding.place.path,
-            finding.place.line,
-            finding.place.column,
-            finding.message,
-            finding.hint,
-        ]
-        for finding in findings
-    ]
-    workspace.cache.put(FINDINGS, key, {"findings": packed})
-
-
-def _listing(seen: Survey) -> Listing:
+def listing_of(seen: Survey) -> Listing:
+    """The ids of what a plan could read."""
     return Listing(files=seen.files, records=seen.records, refs=seen.refs)
 
 
@@ -161,7 +107,7 @@ def _plan_whole(
     from stellwerk.model.actions import Render, WaitKind
     from stellwerk.planning.parts import Parts
 
-    with _uncollected():
+    with uncollected():
         loader = replace(workspace.brief, cache=ahead) if ahead else workspace.brief
         declared, recorded = whole_of(workspace.reader, seen, ahead.recorded if ahead else None)
         loaded = loader.read(declared, recorded, str(seen.head.commit), proposals=bool(seen.refs))
@@ -182,14 +128,15 @@ def _plan_whole(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """No search for cycles: a plan makes hundreds of thousands of objects and hardly one, and a tenth is saved."""
+def uncollected() -> Iterator[None]:
+    """No search for cycles, here and later: a plan makes hundreds of thousands of objects and hardly one cycle."""
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            gc.freeze()  # else the next object would have all of them searched
             gc.enable()
 
 
@@ -232,10 +179,11 @@ def _plan_part(
     plan, settled = workspace.plan_and_settled(loaded.state, few=True)
     if not concerns_models_only(plan):
         return None
-    others = memory.settled.keys() - shown
-    empty = not plan.steps and not plan.waits and len(others) + len(shown) == len(memory.claims)
-    now = remember(listing, {**memory.claims, **claims}, others | settled, empty=empty)
-    _keep(workspace, listing, now, memory)
+    if seen.files == seen.committed:  # what is not committed has no key to be remembered under
+        others = memory.settled.keys() - shown
+        empty = not plan.steps and not plan.waits and len(others) + len(shown) == len(memory.claims)
+        now = remember(listing, {**memory.claims, **claims}, others | settled, empty=empty)
+        _keep(workspace, listing, now, memory)
     return Planned(plan=plan, uncommitted=_uncommitted(workspace, loaded, seen))
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.adapters.git.remote import PROMOTIONS
 from stellwerk.adapters.git.replay import commits_since, replay
@@ -33,8 +34,7 @@ NAMED = 20  # commits that a failure names
 Reads = Callable[["Iterable[str]", "Iterable[str]"], frozenset[str]]
 
 
-@dataclass(slots=True, kw_only=True)
-class Contest:
+class Contest(Struct, kw_only=True):
     """One run's losses since its last push that went through. `own`: the commits it tries to push, by id."""
 
     sleep: Callable[[float], None] = time.sleep
@@ -43,7 +43,7 @@ class Contest:
     losses: int = 0
     since: float = 0.0
     slot: float = SLOT
-    own: dict[str, OwnCommit] = field(default_factory=dict, repr=False)
+    own: dict[str, OwnCommit] = field(default_factory=dict)
 
     def lose(self, session: Session, lost: PushLostError) -> None:
         """Pause. Raises PushLostError that names what was not pushed when there were losses enough."""
@@ -72,8 +72,7 @@ def window(losses: int, slot: float) -> float:
     return max(0.05, slot) * min(2.0**losses, WIDEST)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """How a lost push ended. `renamed`: old id -> new id of the commits that were kept; None: none could be.
 
     `pushed`: where to, in words.
@@ -122,8 +121,7 @@ def push_meanwhile(session: Session, reads: Reads) -> Settled:
     return Settled(renamed=taken.renamed, pushed=pushed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True):
     """What the branch is to be after a lost push. Nothing here has moved yet, so that the next attempt can start alike.
 
     `tip` is what it becomes, `drop` what it is now; `renamed` as in `Settled`; `proposals` are promotion branches and

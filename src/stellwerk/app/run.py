@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stellwerk.adapters.dvc import run_templates
 from stellwerk.adapters.git.lock import locked
@@ -65,8 +67,7 @@ def _run(workspace: Workspace, request: ReconcileRequest, on_event: Callable[[Ev
     return outcome
 
 
-@dataclass(slots=True, kw_only=True)
-class _Run:
+class _Run(Struct, kw_only=True):
     """A reconcile that goes on after lost pushes. `done` is what was done and has not been dropped since."""
 
     workspace: Workspace

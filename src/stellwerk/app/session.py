@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.dvc import DvcStore, DvcTrainer
 from stellwerk.adapters.git.checkout import write_atomically
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Project
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """The world to act in, with the writer and publisher behind it."""
 
     world: World

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError, UsageError
 
@@ -20,8 +21,7 @@ FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl"}
 ROOMY = 1000  # times as many different rows as are made: below, some equal real ones by chance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What a person asks for. `out` None: the path of the declared stand-in."""
 
     dataset: str
@@ -31,8 +31,7 @@ class Asked:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeStandIn:
+class MadeStandIn(Struct, frozen=True, kw_only=True):
     """The file, whether its bytes are new, and what a person should know about the rows."""
 
     path: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stellwerk.adapters.git.merged import MergedTree
 from stellwerk.adapters.git.read import CommitTree, GitReader, WorkTree
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
 Said = tuple[Declarations, tuple[Finding, ...]]  # what is declared, and what was found in it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """A state with what is needed to speak of its declarations."""
 
     state: State
@@ -39,8 +40,7 @@ class Loaded:
     findings: tuple[Finding, ...]
 
 
-@dataclass(slots=True, kw_only=True)
-class _Kept:
+class _Kept(Struct, kw_only=True):
     """What a loader keeps of the state it read last: a run looks again after each step, and little has changed."""
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -48,15 +48,14 @@ class _Kept:
     known: Known = field(default_factory=Known)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loader:
+class Loader(Struct, frozen=True, kw_only=True):
     """Loads states of one repository."""
 
     reader: GitReader
     cache: Cache
     clock: Clock
     evidence: bool = True  # whether records come with their checks and metrics
-    kept: _Kept = field(default_factory=_Kept, compare=False, repr=False)
+    kept: _Kept = field(default_factory=_Kept)
 
     def work_tree(self) -> Loaded:
         """The files as they lie here, with the records that are committed."""

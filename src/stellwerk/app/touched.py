@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.git.read import CommitTree, changed_paths
 from stellwerk.declarations.compose import load_declarations
@@ -23,8 +24,7 @@ NOBODY = "not committed yet"
 Thresholds = dict[tuple[str, str], "Threshold"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Touches:
+class Touches(Struct, frozen=True, kw_only=True):
     """(model, metric) -> who touched the threshold, as `Name <email>`. `note` says what is not known."""
 
     authors: Mapping[tuple[str, str], tuple[str, ...]]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from stellwerk.adapters.git.cache import BlobCache
-from stellwerk.adapters.git.read import CommitTree, GitReader, open_reader
+from stellwerk.adapters.git.read import GitReader, open_reader
 from stellwerk.errors import StellwerkError
 from stellwerk.model.clock import Clock
 
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
     from stellwerk.render.actions import PinnedAction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReconcileRequest:
+class ReconcileRequest(Struct, frozen=True, kw_only=True):
     """What a person or a job asks of a reconcile. `push` None: push where the branch has a remote."""
 
     plan_text: str | None = None
@@ -53,8 +54,7 @@ class ReconcileRequest:
     portion: Portion | None = None
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(Struct, frozen=True, dict=True):
     """A repository, the clock and the process environment, all given at the edge."""
 
     reader: GitReader
@@ -102,27 +102,9 @@ class Workspace:
 
     def validate(self, *, base: str | None) -> tuple[tuple[Finding, ...], dict[str, str]]:
         """Every finding of the work tree, and the text of the files they are in."""
-        from stellwerk.app.quick import Judged, judged_before, keep_findings
-        from stellwerk.model.findings import DeclarationsError
+        from stellwerk.app.judged import judge_work_tree
 
-        commit = None if base is None else self.reader.resolve(base)
-        judged = judged_before(self, commit)
-        if isinstance(judged, Judged):
-            return judged.findings, dict(judged.sources)
-        try:
-            loaded = self.brief.work_tree()
-        except DeclarationsError as error:
-            return error.findings, dict(error.sources)
-        before = None
-        if commit is not None:
-            from stellwerk.declarations.compose import load_declarations
-
-            before, _ = load_declarations(CommitTree(self.reader, commit), cache=self.cache)
-        findings = self.loader.judged(loaded, before)
-        if judged is not None and loaded.declarations.project.records.ref is None:
-            keep_findings(self, judged, findings)
-        self.cache.flush()
-        return findings, self.loader.sources(loaded.state.tree, findings)
+        return judge_work_tree(self, None if base is None else self.reader.resolve(base))
 
     def plan(
         self,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from stellwerk.app import Workspace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Console:
+class Console(Struct, frozen=True, kw_only=True):
     """The global options and the process environment. `directory` is where paths of the command line start.
 
     This module is on the way of `--version`: nothing slow is imported at its top (pathlib alone is a tenth of it).

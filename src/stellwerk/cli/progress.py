@@ -6,8 +6,9 @@ Where several steps run at once there is a live line for each, and a log says at
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.report.outcome import done_line, failed_line
 from stellwerk.report.terminal import clean
@@ -29,8 +30,7 @@ FRAMES_PER_SECOND = 8
 ECHO = 3  # cells left free behind the live line: the terminal's `^C` would wrap it, and a part of it would stay
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(Struct):
     """A live line: what runs, what it said last, and since when (on the monotonic clock)."""
 
     words: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.data.columns import MISSING_TEXT, passing
 from stellwerk.data.pattern import texts_of
@@ -30,8 +31,7 @@ POOL = 20_000  # texts of a pattern that are tried where more than the pattern i
 MADE_UP = "made-up-{}".format
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """One column to fill. `kind` is what its values are; `shape` its part of a profile; `distinct`: none twice."""
 
     column: Column

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import operator
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
 
 from stellwerk.data.frames import SHOWN, rows_in_words
 
@@ -35,8 +36,7 @@ _DATE = r"\d{4}-\d{2}-\d{2}"
 _DATETIME = _DATE + r"([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?( ?(Z|[+-]\d{2}:?\d{2}))?)?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One broken rule of one column. `rows` are at most ten rows, 1 being the first after the header; `count` is all.
 
     `column` joins the names where several columns are judged together.

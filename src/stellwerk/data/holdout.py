@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.data.frames import rows_in_words
 from stellwerk.errors import StellwerkError
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 ID_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Split:
+class Split(Struct, frozen=True, kw_only=True, eq=False):
     """Boolean masks over the rows (each row is in exactly one), and the recipe to find them again."""
 
     train: Mask

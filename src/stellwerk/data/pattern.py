@@ -6,8 +6,9 @@ What is understood: literals, classes, `.`, groups, alternation, and repeats; `*
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
@@ -31,8 +32,7 @@ _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 _COUNTED = re.compile(r"\{(\d*)(,?)(\d*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """`size` texts; `nth(i)` is the i-th, 0 <= i < size. Two numbers may give the same text (`a?a?`)."""
 
     size: int

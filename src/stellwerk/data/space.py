@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,8 +59,7 @@ class Draw:
             found = np.concatenate([found[first], self.below(size, count - len(first))])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """`size` values that are equally likely; `values(numbers)` makes those of these numbers. `weight`: how many."""
 
     size: int
@@ -67,8 +67,7 @@ class Part:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """Parts side by side; the numbers of the second go on where those of the first end."""
 
     parts: tuple[Part, ...]

@@ -6,8 +6,9 @@ No row is copied, because none is read. The same declarations and seed give the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from stellwerk.data.column_values import Need, kind_of, series_of, space_of
 from stellwerk.data.columns import check_columns
@@ -26,8 +27,7 @@ ROUNDS = 12  # in which keys that came twice are drawn again
 MOST_MISSING = 0.5  # a column that may be empty altogether still shows what it holds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """What is known of a dataset, and how many rows are asked for.
 
     `also` names columns that are used without being declared. `profile` is that of the real rows
@@ -46,8 +46,7 @@ class Wanted:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StandIn:
+class StandIn(Struct, frozen=True, kw_only=True, eq=False):
     """The rows, as `data.frames.read_rows` gives them; how many different rows there could have been."""
 
     frame: pd.DataFrame

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk import __version__
 from stellwerk.declarations.places import KeyPath, Places
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _FORMAT = 1  # of the cached form; raise it when the reading or checking of a file changes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+class Missing(Struct, frozen=True, kw_only=True):
     """A required key that this file does not set; another file, or the defaults, may."""
 
     keys: KeyPath
@@ -27,8 +27,7 @@ class Missing:
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedFile:
+class CheckedFile(Struct, frozen=True, kw_only=True):
     """A file without the parts that do not conform. `value` None: it could not be read, or says nothing."""
 
     path: str

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.declarations.checked import CheckedFile, cached_file, check_file, remember_file
 from stellwerk.declarations.decode import decode_project
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 MAIN = "mlops.yaml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declarations:
+class Declarations(Struct, frozen=True, kw_only=True):
     """A project as declared, and where everything in it stands.
 
     `value` is what was written in all files, before defaults, with the environments under the key `environments`.
@@ -37,7 +38,7 @@ class Declarations:
     value: Mapping[str, Json]
     complete: bool
     files: tuple[str, ...]
-    sources: Sources = field(repr=False, compare=False)
+    sources: Sources
 
     def place(self, *keys: str | int) -> Place:
         """Where that key path stands: a scalar itself, the key of anything larger; else its nearest parent.

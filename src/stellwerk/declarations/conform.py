@@ -8,9 +8,10 @@ schema is compiled, so a schema cannot ask for something that is then not checke
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from types import NoneType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from stellwerk.declarations.moments import is_moment
 from stellwerk.declarations.write import inline, shown
@@ -70,8 +71,7 @@ _SPOKEN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatch:
+class Mismatch(Struct, frozen=True, kw_only=True):
     """One way in which a value is not what the schema says. `missing` names a key that is not there."""
 
     rule: str
@@ -83,8 +83,7 @@ class Mismatch:
     at_key: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Node:
+class Node(Struct, kw_only=True):
     """A compiled schema. Filled in two steps, because schemas refer to each other."""
 
     types: frozenset[type] | None = None

@@ -1,4 +1,4 @@
-"""Declarations as plain values -> the dataclasses of `model.declared`.
+"""Declarations as plain values -> the structs of `model.declared`.
 
 Total on everything that `conform` lets through, and on what is left when non-conforming parts were cut out: whatever
 is absent or null has its default.

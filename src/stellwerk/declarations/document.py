@@ -7,8 +7,9 @@ every bound holds while reading. A mistake in the text is a finding, never an ex
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from stellwerk.declarations.places import Places
 from stellwerk.declarations.scalars import UnsupportedNumberError, plain_scalar
@@ -29,8 +30,7 @@ _CONFLICT = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextShape:
+class TextShape(Struct, frozen=True, kw_only=True):
     """Where a document wants text and nothing else, so that `no` or `1.10` stays what the person typed."""
 
     text: bool = False
@@ -39,8 +39,7 @@ class TextShape:
     items: TextShape | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A file that was read: its value and the place of everything in it."""
 
     path: str

@@ -11,12 +11,14 @@ import re
 import sys
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields
 
 from stellwerk.declarations.plain import CONFLICT, KEY, MAX_BYTES, plain_value, read_plain
-from stellwerk.declarations.records import absent_value, decode, may_be_empty
+from stellwerk.declarations.records import absent_value, decode, is_record, may_be_empty
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Json
@@ -55,8 +57,7 @@ class _Formless(Exception):  # noqa: N818 - nothing failed
     """A class whose records have no such pattern."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """One field: its group, what makes its value of the group's text, or of all groups where it is a record."""
 
     name: str
@@ -153,20 +154,17 @@ class _Writer:
 
     def struct(self, cls: type, indent: int) -> tuple[str, tuple[_Part, ...]]:
         """The lines of a record at that indent, each field in a group."""
-        hints = get_type_hints(cls)
         lines, parts = [], []
         for field in fields(cls):
-            if not field.compare:
-                continue
-            hint = _inner(hints[field.name])
+            hint = _inner(field.type)
             self.groups += 1
             group = self.groups
             pattern, make, below = self._field(field.name, hint, indent, group)
-            if field.default is MISSING and field.default_factory is MISSING and not may_be_empty(hints[field.name]):
+            if _is_required(field):
                 absent = None
             else:
                 pattern = f"(?:{pattern})?{_KEPT}"
-                absent = _absent(field, hints[field.name])
+                absent = _absent(field)
             lines.append(pattern)
             parts.append(_Part(field.name, group, absent, make, below))
         return "".join(lines), tuple(parts)
@@ -180,7 +178,7 @@ class _Writer:
         if hint in _SCALARS:
             pattern, read = _SCALARS[hint]
             return f"{head} ({pattern})\n", read, None
-        if is_dataclass(hint) and isinstance(hint, type):
+        if is_record(hint):
             below, parts = self.struct(hint, indent + 2)
             cls: type = hint
             return f"({head}\n(?=  {lead}[^ -]){below})", None, lambda groups: _made(cls, parts, groups)
@@ -217,20 +215,18 @@ class _Writer:
 
 def _lines(cls: Any, indent: int) -> list[str]:
     """The lines of a record that is one of many, without groups."""
-    if not is_dataclass(cls):
+    if not is_record(cls):
         raise _Formless(cls)
-    hints = get_type_hints(cls)
     lead, lines = " " * indent, []
     for field in fields(cls):
-        hint = _inner(hints[field.name])
+        hint = _inner(field.type)
         head = f"{lead}{re.escape(field.name)}:"
         if hint in _SCALARS:
             pattern = f"{head} (?:{_SCALARS[hint][0]})\n"
         else:
             below = "".join(_lines(hint, indent + 2))
             pattern = f"{head}\n(?=  {lead}[^ -]){below}"
-        required = field.default is MISSING and field.default_factory is MISSING and not may_be_empty(hints[field.name])
-        lines.append(pattern if required else f"(?:{pattern})?{_KEPT}")
+        lines.append(pattern if _is_required(field) else f"(?:{pattern})?{_KEPT}")
     return lines
 
 
@@ -252,10 +248,15 @@ def _inner(hint: Any) -> Any:
     return hint
 
 
-def _absent(field: Any, hint: Any) -> Any:
-    if field.default is not MISSING:
+def _is_required(field: FieldInfo) -> bool:
+    """Whether its lines are there in every text."""
+    return field.required and not may_be_empty(field.type)
+
+
+def _absent(field: FieldInfo) -> Any:
+    if field.default is not NODEFAULT:
         return field.default
-    return field.default_factory() if field.default_factory is not MISSING else absent_value(hint)
+    return field.default_factory() if field.default_factory is not NODEFAULT else absent_value(field.type)
 
 
 def _is_free(hint: Any) -> bool:

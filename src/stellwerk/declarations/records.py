@@ -1,4 +1,4 @@
-"""Records to YAML text and back: one codec for every dataclass of `model.records`.
+"""Records to YAML text and back: one codec for every class of `model.records`.
 
 The text is canonical (field order of the class, maps sorted by key, empty values left out), so that the same fact has
 the same bytes.
@@ -10,9 +10,11 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from msgspec import Struct
+from msgspec.structs import FieldInfo, fields
 
 from stellwerk.declarations.scalars import UnsupportedNumberError, plain_scalar
 from stellwerk.errors import StellwerkError
@@ -82,7 +84,7 @@ def construct(cls: type[T], value: dict[str, Json]) -> T:
 def _builder(hint: Any) -> Callable[[Any], Any] | None:
     """What makes a value of that type from plain data; None where plain data is already the value."""
     origin = get_origin(hint)
-    if is_dataclass(hint) and isinstance(hint, type):
+    if is_record(hint):
         return _record_builder(hint)
     if origin in {types.UnionType, Union}:
         options = [option for option in get_args(hint) if option is not type(None)]
@@ -97,12 +99,9 @@ def _builder(hint: Any) -> Callable[[Any], Any] | None:
 
 
 def _record_builder(cls: type) -> Callable[[Any], Any]:
-    hints = get_type_hints(cls)
-    named = [field for field in fields(cls) if field.compare]
-    builders = {field.name: builder for field in named if (builder := _builder(hints[field.name])) is not None}
-    empties = {
-        field.name: absent_value(hints[field.name]) for field in named if _required(field, hints[field.name]) is None
-    }
+    named = fields(cls)
+    builders = {field.name: builder for field in named if (builder := _builder(field.type)) is not None}
+    empties = {field.name: absent_value(field.type) for field in named if _required(field) is None}
 
     def build(value: Any) -> Any:
         made = {**empties, **value}
@@ -123,8 +122,8 @@ def _is_text(value: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        pairs = ((field.name, getattr(value, field.name)) for field in fields(value) if field.compare)
+    if isinstance(value, Struct):
+        pairs = ((name, getattr(value, name)) for name in value.__struct_fields__)
         return {name: _plain(item) for name, item in pairs if not _empty(item)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in sorted(value.items())}
@@ -140,7 +139,7 @@ def _empty(value: Any) -> bool:
 @cache
 def _decoder(hint: Any) -> Decoder:
     """The function that turns plain data into a value of this type; built once per type."""
-    if is_dataclass(hint) and isinstance(hint, type):
+    if is_record(hint):
         return _record_decoder(hint)
     origin = get_origin(hint)
     if origin in (types.UnionType, Union):
@@ -153,16 +152,11 @@ def _decoder(hint: Any) -> Decoder:
 
 
 def _record_decoder(cls: type) -> Decoder:
-    hints = get_type_hints(cls)
+    named = fields(cls)
     known = {
-        field.name: (
-            _decoder(hints[field.name]) if not _is_json(hints[field.name]) else _as_it_is,
-            _required(field, hints[field.name]),
-        )
-        for field in fields(cls)
-        if field.compare
+        field.name: (_as_it_is if _is_json(field.type) else _decoder(field.type), _required(field)) for field in named
     }
-    empties = {name: absent_value(hints[name]) for name, (_, required) in known.items() if required is None}
+    empties = {field.name: absent_value(field.type) for field in named if _required(field) is None}
 
     def decoder(value: Any, where: str) -> Any:
         if not isinstance(value, dict):
@@ -186,11 +180,16 @@ def _is_json(hint: Any) -> bool:
     return bool(hint == Json)
 
 
-def _required(field: Any, hint: Any) -> bool | None:
+def _required(field: FieldInfo) -> bool | None:
     """True: must be there. False: the class has a default. None: absent means empty."""
-    if field.default is not MISSING or field.default_factory is not MISSING:
+    if not field.required:
         return False
-    return None if may_be_empty(hint) else True
+    return None if may_be_empty(field.type) else True
+
+
+def is_record(hint: Any) -> bool:
+    """Whether that type is one of records, or of parts of them."""
+    return isinstance(hint, type) and issubclass(hint, Struct)
 
 
 def may_be_empty(hint: Any) -> bool:

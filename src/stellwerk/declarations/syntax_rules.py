@@ -5,16 +5,16 @@ Plain data: `planning.rules` makes its `Rule` objects from it. An example maps a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyntaxRule:
+class SyntaxRule(Struct, frozen=True, kw_only=True):
     """A rule the loader applies: its words, and files that break it and that keep it."""
 
     id: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stellwerk.demo.reference import copy_reference, generate_data
 from stellwerk.errors import StellwerkError
@@ -17,8 +18,7 @@ SEASONS = 8
 NOTEBOOK = "models/shoe-demand/demand.ipynb"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Teller:
+class Teller(Struct, frozen=True, kw_only=True):
     """Tells the story: prints what is done, then does it. `run` runs a stellwerk command in a folder."""
 
     project: Path

@@ -7,15 +7,15 @@ scored rows does not have.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 REGRESSION = "regression"
 CLASSIFICATION = "classification"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """One metric. `needs` is what of a model's output it reads: its prediction, or the probability of `positive`.
 
     `worsening` says whether one direction is worse, so that `max_worsening` makes sense. `absolute`: the recorded

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.metrics import catalogue
 from stellwerk.metrics.measure import mean_statistic, measure_statistic, statistic_of
@@ -35,8 +37,7 @@ Value = TypeVar("Value", float, "npt.NDArray[np.float64]")
 Custom = Callable[[str, "Mask"], tuple[float | None, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Evaluated:
+class Evaluated(Struct, frozen=True, kw_only=True, eq=False):
     """One version's answers on the evaluation rows.
 
     `decisions` is what `decide` made of them (same rows), `custom` computes `module:function` metrics elsewhere.
@@ -47,8 +48,7 @@ class Evaluated:
     custom: Custom | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Group:
+class _Group(Struct, frozen=True, kw_only=True, eq=False):
     """The rows one judgement is about: all, or a slice."""
 
     mask: Mask
@@ -59,8 +59,7 @@ class _Group:
         return int(self.mask.sum())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Reading:
+class _Reading(Struct, frozen=True, kw_only=True, eq=False):
     """A metric measured for one version; `statistic` is None for custom metrics, which have no interval."""
 
     measured: Measurement
@@ -119,8 +118,7 @@ def _groups(threshold: Threshold, frame: pd.DataFrame, min_group: int) -> Iterat
                 yield group
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Bench:
+class _Bench(Struct, frozen=True, kw_only=True, eq=False):
     """One threshold with the two versions it is judged on."""
 
     threshold: Threshold

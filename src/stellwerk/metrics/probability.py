@@ -6,8 +6,9 @@ and Kolmogorov-Smirnov distance as used in credit scoring); G. Brier, Monthly We
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.metrics.regression import mean_of
 from stellwerk.metrics.scored import NotComputableError, labels, numbers, positive_code
@@ -44,8 +45,7 @@ def probability_statistic(name: str, data: Scored) -> Statistic:
     return _of_ranks(_OF_RANKS[name], truth, scores)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ranks:
+class Ranks(Struct, frozen=True, kw_only=True, eq=False):
     """Weight of the rows at or above each distinct score, highest first; (resamples, scores). `hit`: positive rows."""
 
     hit: Floats

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,8 +22,7 @@ class NotComputableError(Exception):
     """A metric has no value on these rows; the message says why and never shows a value of a row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scored:
+class Scored(Struct, frozen=True, kw_only=True, eq=False):
     """`truth`, `prediction` and `probability` (of the positive class) are arrays of the same length, one entry per row.
 
     `positive` is the positive class; without it the greater of two classes, as in scikit-learn.
@@ -57,8 +58,7 @@ def numbers(values: Values, what: str) -> Floats:
     return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Labels:
+class Labels(Struct, frozen=True, kw_only=True, eq=False):
     """Truth and prediction as positions in `classes`, which are sorted."""
 
     truth: npt.NDArray[np.intp]

@@ -1,1 +1,1 @@
-"""The nouns of Stellwerk as frozen dataclasses: what is declared, what is observed, what is planned."""
+"""The nouns of Stellwerk as frozen structs: what is declared, what is observed, what is planned."""

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from stellwerk.model.plan import Plan
 
@@ -26,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Render:
+class Render(Struct, frozen=True, kw_only=True):
     """Write, update or delete (`text` None) one generated file. `rename_from` moves a record with its history."""
 
     path: str
@@ -37,23 +37,20 @@ class Render:
     rename_from: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """Take a new snapshot of a dataset: source, checks, DVC pointer, remote."""
 
     dataset: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Train:
+class Train(Struct, frozen=True, kw_only=True):
     """Give birth to a version. `fingerprint` None: it depends on a snapshot of the same plan."""
 
     model: str
     fingerprint: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """Judge a version in one environment, against `champion` where one is compared."""
 
     model: str
@@ -62,8 +59,7 @@ class Check:
     champion: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promote:
+class Promote(Struct, frozen=True, kw_only=True):
     """Set the release of an environment. `back` marks the rollback an `on_violation` asks for."""
 
     model: str
@@ -74,8 +70,7 @@ class Promote:
     back: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deploy:
+class Deploy(Struct, frozen=True, kw_only=True):
     """Make the target run what the release says and record it. `withdraw`: the fallback serves instead."""
 
     model: str
@@ -85,8 +80,7 @@ class Deploy:
     withdraw: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retire:
+class Retire(Struct, frozen=True, kw_only=True):
     """Take a model that is no longer declared out of one environment; its registry stays."""
 
     model: str
@@ -97,8 +91,7 @@ class Retire:
 Action = Render | Snapshot | Train | Check | Promote | Deploy | Retire
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One line of a plan. `condition` is '' for certain, else what must pass first, in words.
 
     `key` names the step (`check:shoe-demand:regression`), `needs` the keys of the steps that must pass before it.
@@ -133,8 +126,7 @@ class WaitKind(StrEnum):
     RELEASE = "release"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Struct, frozen=True, kw_only=True):
     """Something that is not happening, why, and what would meet it. `diff`: how an edited file differs, bounded."""
 
     kind: WaitKind

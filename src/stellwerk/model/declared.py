@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 NOTEBOOK = ".ipynb"
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -31,8 +32,7 @@ class Purpose(StrEnum):
     PRODUCTION = "production"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """A person of a team. `email` ties the name to a git author, `github` to an account."""
 
     name: str
@@ -40,16 +40,14 @@ class Member:
     github: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Team:
+class Team(Struct, frozen=True, kw_only=True):
     name: str
     members: tuple[Member, ...] = ()
     github: str | None = None
     contact: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """A column of a dataset and what its values must be. `missing` is the largest allowed share, 0..1."""
 
     name: str
@@ -63,8 +61,7 @@ class Column:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """Where a new snapshot of a dataset comes from; exactly one is set."""
 
     file: str | None = None
@@ -72,8 +69,7 @@ class Source:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+class Dataset(Struct, frozen=True, kw_only=True):
     name: str
     path: str
     format: str = "csv"  # csv | parquet | jsonl
@@ -88,8 +84,7 @@ class Dataset:
     personal: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owners:
+class Owners(Struct, frozen=True, kw_only=True):
     """Who answers for a model; each names a team. Falls back to the project's owners key by key."""
 
     accountable: str | None = None
@@ -99,8 +94,7 @@ class Owners:
     retrains: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holdout:
+class Holdout(Struct, frozen=True, kw_only=True):
     """Rows kept from training. Exactly one of `fraction` (0..1, by hash) or `last` (share or seconds of `time`).
 
     `by` names columns whose equal values stay on one side; with neither `fraction` nor `last`, 0.2 by hash.
@@ -112,8 +106,7 @@ class Holdout:
     by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Train:
+class Train(Struct, frozen=True, kw_only=True):
     data: str
     params: Mapping[str, Json] = field(default_factory=dict)
     seed: int = 0
@@ -121,38 +114,33 @@ class Train:
     holdout: Holdout = Holdout()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrain:
+class Retrain(Struct, frozen=True, kw_only=True):
     """When new data is taken unasked. `schedule` is cron in UTC; `on`: `data` where the CI service is told of it."""
 
     schedule: str | None = None
     on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A model that is not a Python source: shell commands with documented files in and out."""
 
     train: str
     predict: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
+class Features(Struct, frozen=True, kw_only=True):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worsening:
+class Worsening(Struct, frozen=True, kw_only=True):
     """How much worse than the champion is tolerated: absolute, or a share of the champion's value."""
 
     value: float
     relative: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
+class Threshold(Struct, frozen=True, kw_only=True):
     metric: str
     max: float | None = None
     min: float | None = None
@@ -163,15 +151,13 @@ class Threshold:
     slices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandCheck:
+class CommandCheck(Struct, frozen=True, kw_only=True):
     name: str
     command: str
     timeout: int = 600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Struct, frozen=True, kw_only=True):
     name: str
     train: Train | None = None  # None: declared, not trained yet (only owners, say)
     retrain: Retrain = Retrain()
@@ -203,38 +189,33 @@ class Model:
         return f"models/{self.name}/{module_name(self.source)}.py"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class When:
+class When(Struct, frozen=True, kw_only=True):
     """A condition on a candidate; an empty tuple means any."""
 
     risk: tuple[str, ...] = ()
     trigger: tuple[str, ...] = ()  # change | retrain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRule:
+class ApprovalRule(Struct, frozen=True, kw_only=True):
     by: str  # a team
     count: int = 1
     four_eyes: bool = True
     when: When = When()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromotionRule:
+class PromotionRule(Struct, frozen=True, kw_only=True):
     mode: str = "auto"  # auto | pull-request | manual
     when: When = When()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class Control(Struct, frozen=True, kw_only=True):
     """A safeguard an environment carries. Without `check` it is only *declared*."""
 
     name: str
     check: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployTarget:
+class DeployTarget(Struct, frozen=True, kw_only=True):
     """Where a release runs: a folder (`local`) or whatever a command manages."""
 
     target: str  # local | command
@@ -244,14 +225,12 @@ class DeployTarget:
     timeout: int = 600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freeze:
+class Freeze(Struct, frozen=True, kw_only=True):
     until: str  # ISO 8601 date or time; a date ends at its first moment, UTC
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Struct, frozen=True, kw_only=True):
     name: str
     purpose: Purpose
     after: str | None = None
@@ -275,8 +254,7 @@ class Environment:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class Retention(Struct, frozen=True, kw_only=True):
     """How long, in seconds, the bytes of what is no longer in use stay; None: for ever."""
 
     releases: int | None = None
@@ -284,30 +262,26 @@ class Retention:
     snapshots: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     trainings: int = 10  # more in one plan wait for --confirm-trainings
     min_group: int = 10  # nothing recorded shows a value held by fewer rows
     retention: Retention = Retention()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
+class Records(Struct, frozen=True, kw_only=True):
     """Where machine-written commits land: the checked-out branch, or a ref of their own."""
 
     ref: str | None = None
     pull_request: bool = False  # a pull request brings them from the ref to the branch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packages:
+class Packages(Struct, frozen=True, kw_only=True):
     """What `stellwerk package` builds on. `image` is pinned: `name:tag@sha256:...`."""
 
     image: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Install:
+class Install(Struct, frozen=True, kw_only=True):
     """How a CI job installs Stellwerk. `method`: release | wheels | checkout (the key `from`)."""
 
     method: str = "release"
@@ -316,16 +290,14 @@ class Install:
     wheels: str = "wheels"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
+class App(Struct, frozen=True, kw_only=True):
     """The names of the variable with an app's client id and of the secret with its private key."""
 
     id: str = "STELLWERK_APP_ID"
     key: str = "STELLWERK_APP_KEY"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workflows:
+class Workflows(Struct, frozen=True, kw_only=True):
     """What is rendered for the CI service. `actions`: name -> "<commit> # <version>"; `drift` is cron in UTC."""
 
     provider: str = "github"  # github | bitbucket
@@ -340,8 +312,7 @@ class Workflows:
     drift: str = "17 4 * * *"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Struct, frozen=True, kw_only=True):
     """Everything declared, resolved. Tuples are sorted by name; environments stand in route order.
 
     `included`, where workflows are rendered: included file -> (key, entry, only thresholds) of what it declares.

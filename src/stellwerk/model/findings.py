@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True, order=True):
     """A position in a file: `path` is relative to the repository, `line` and `column` start at 1."""
 
     path: str
@@ -29,8 +29,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One mistake: its rule (`SW204`), where it is, what is wrong and what to type or change."""
 
     rule: str

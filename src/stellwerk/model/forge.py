@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Struct, frozen=True, kw_only=True):
     """One thing that is not as git says. `kind`: file | target | bytes; `unknown`: nobody could tell."""
 
     kind: str
@@ -16,8 +15,7 @@ class Drift:
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """What one look for drift found; `environment` None: in the files of the repository."""
 
     environment: str | None
@@ -25,8 +23,7 @@ class Look:
     drifts: tuple[Drift, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(Struct, frozen=True, kw_only=True):
     """A pull request that is wanted. `merge`: by itself, once its checks pass."""
 
     branch: str
@@ -36,8 +33,7 @@ class Proposal:
     merge: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """An issue that is wanted; `people` are accounts."""
 
     marker: str
@@ -46,8 +42,7 @@ class Notice:
     people: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
+class Announcement(Struct, frozen=True, kw_only=True):
     """Everything the forge should show. Open issues whose marker begins with one of `kinds` are over, if not here."""
 
     proposals: tuple[Proposal, ...] = ()
@@ -55,8 +50,7 @@ class Announcement:
     kinds: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
+class Announced(Struct, frozen=True, kw_only=True):
     """What was done about one of them; `failed`: the forge refused or was down, the next run tries again."""
 
     subject: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A cache or a remote, by its name (`cache` or the remote's) and its address without credentials.
 
     `own`: nobody but this repository uses it, so what no commit here names is garbage there.
@@ -18,8 +18,7 @@ class Place:
     own: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(Struct, frozen=True, kw_only=True):
     """One object of a place. `modified` in seconds since the epoch; None: the place does not say."""
 
     md5: str
@@ -27,8 +26,7 @@ class Stored:
     modified: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goes:
+class Goes(Struct, frozen=True, kw_only=True):
     """One object that goes, and why. `kind`: erased | retention | unnamed."""
 
     md5: str
@@ -38,8 +36,7 @@ class Goes:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class Sweep(Struct, frozen=True, kw_only=True):
     """One place: what goes there, and what stays as reason -> (objects, bytes). `problem`: it could not be asked."""
 
     place: Place
@@ -50,8 +47,7 @@ class Sweep:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Garbage:
+class Garbage(Struct, frozen=True, kw_only=True):
     """What a run took, or with `dry_run` would take. `versions` lose their packages; `commit` records what went.
 
     `kept` maps each content that history needs to the reason; `lost` are folders whose list is nowhere, so that nobody
@@ -68,8 +64,7 @@ class Garbage:
     pushed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErasureDone:
+class ErasureDone(Struct, frozen=True, kw_only=True):
     """The answer of `gc --erase`: the tombstone, who depended on the bytes, where they were and are gone from."""
 
     summary: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
+
+from msgspec import Struct, field
 
 from stellwerk.model.findings import Finding, Place
 from stellwerk.model.records import (
@@ -19,8 +21,7 @@ from stellwerk.model.records import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(Struct, frozen=True, kw_only=True):
     """A version with all that was decided about it. Verdicts by environment, approvals by environment."""
 
     record: VersionRecord
@@ -55,8 +56,7 @@ class Versions(Mapping[int, Version]):
         return number in self.fingerprints
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFacts:
+class ModelFacts(Struct, frozen=True, kw_only=True):
     """What the registry knows of one model. Versions by number, deployments by environment."""
 
     versions: Mapping[int, Version] = field(default_factory=dict)
@@ -72,16 +72,14 @@ class ModelFacts:
         return tuple(sorted(found, key=lambda version: version.record.number))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeFile:
+class CodeFile(Struct, frozen=True, kw_only=True):
     """A file of a model's code. `digest` ignores comments and blank lines of Python; '' where the file is missing."""
 
     path: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratedFile:
+class GeneratedFile(Struct, frozen=True, kw_only=True):
     """A file where a rendered one belongs. `state`: ours | edited (our header, another content) | foreign.
 
     `text` is what it says where it is not ours, as far as a difference is shown.
@@ -92,8 +90,7 @@ class GeneratedFile:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True, dict=True):
     """The state of one tree. `basis` is the commit it was read at ('' on an unborn branch).
 
     `releases` and `branches` (open promotion branches) are keyed by (environment, model); `pointers` by dataset;
@@ -120,13 +117,16 @@ class Observed:
     erased: Mapping[str, Erasure] = field(default_factory=dict)
     removals: tuple[Removal, ...] = ()  # what retention took, in the order of their names
     unreadable: tuple[tuple[str, str], ...] = ()  # (path, problem) of records that could not be read
-    released: Mapping[str, frozenset[int]] = field(init=False)  # model -> the versions released anywhere
-    removed: Mapping[str, Removal] = field(init=False)  # model@number -> what took its package
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def released(self) -> Mapping[str, frozenset[int]]:
+        """Model -> the versions released anywhere."""
         found: dict[str, set[int]] = {}
         for (_, model), release in self.releases.items():
             found.setdefault(model, set()).add(release.version)
-        object.__setattr__(self, "released", {name: frozenset(numbers) for name, numbers in found.items()})
-        gone = {name: removal for removal in self.removals for name in removal.versions}
-        object.__setattr__(self, "removed", gone)
+        return {name: frozenset(numbers) for name, numbers in found.items()}
+
+    @cached_property
+    def removed(self) -> Mapping[str, Removal]:
+        """model@number -> what took its package."""
+        return {name: removal for removal in self.removals for name in removal.versions}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from stellwerk.model.clock import Clock as Clock  # noqa: PLC0414  a port like the others
 from stellwerk.model.declared import DeployTarget, Json
@@ -30,8 +31,7 @@ class Cache(Protocol):
     def put(self, kind: str, blob: str, value: Json) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(Struct, frozen=True, kw_only=True):
     """Who acts: a git name and email, the CI run, if any, and the digest of the plan that is carried out."""
 
     name: str
@@ -43,8 +43,7 @@ class Actor:
         return f"{self.name} <{self.email}>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddResult:
+class AddResult(Struct, frozen=True, kw_only=True):
     """A tracked file: its pointer, and the content of every file to commit (`<path>.dvc`, `.gitignore`) by path."""
 
     pointer: Pointer
@@ -67,8 +66,7 @@ class DataStore(Protocol):
         """Write the file or folder of that hash to `destination`, from the cache or the remote."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingResult:
+class TrainingResult(Struct, frozen=True, kw_only=True):
     """What a finished training stage left behind, read from its outputs; see `worker/README.md`."""
 
     report: Mapping[str, Json]  # training/report.json
@@ -87,8 +85,7 @@ class Trainer(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class Rows(Struct, frozen=True, kw_only=True):
     """A set of rows to predict: a snapshot (a file of `format`), all of it or its holdout."""
 
     file: Path
@@ -106,8 +103,7 @@ class DeployPort(Protocol):
         """The SHA-256 of the package the target runs now; None: nothing, or it cannot tell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployRequest:
+class DeployRequest(Struct, frozen=True, kw_only=True):
     model: str
     environment: str
     target: DeployTarget
@@ -122,8 +118,7 @@ FORGE_TITLE = 256  # characters, GitHub's limit
 FORGE_BODY = 64_512  # characters: GitHub's 65,536, less what a marker may take
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
+class Thing(Struct, frozen=True, kw_only=True):
     """A pull request, an issue or a comment, as it is on the forge after the call that returns it."""
 
     number: int | None  # a comment's is that of what it stands under; None: there is no forge

@@ -7,13 +7,13 @@ hex. None of these files names a host. They are encoded by `declarations.records
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stellwerk.model.declared import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class Measurement(Struct, frozen=True, kw_only=True):
     """A metric on `n` rows with a bootstrap interval at `confidence`; `value` None: it could not be computed."""
 
     value: float | None
@@ -24,8 +24,7 @@ class Measurement:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataRecord:
+class DataRecord(Struct, frozen=True, kw_only=True):
     """The snapshot a version was trained from; `first` and `last` bound the dataset's `time` column."""
 
     dataset: str
@@ -39,8 +38,7 @@ class DataRecord:
     last: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldoutRecord:
+class HoldoutRecord(Struct, frozen=True, kw_only=True):
     """How to find the held-out rows again in the snapshot, and the proof that they are the same ones.
 
     `identity` names the columns a row is recognised by (empty: its whole content). `digest` is the SHA-256 over
@@ -60,8 +58,7 @@ class HoldoutRecord:
     boundary: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageRecord:
+class PackageRecord(Struct, frozen=True, kw_only=True):
     """The trained package: `md5` finds it in the packages remote (DVC's name for the folder), `sha256` proves it.
 
     `sha256` is over the lines `<sha256 of file>  <path>` of every file, sorted by path.
@@ -75,8 +72,7 @@ class PackageRecord:
     why: str | None = None  # why this format; older records do not say
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRecord:
+class VersionRecord(Struct, frozen=True, kw_only=True):
     """`registry/<model>/<number>/version.yaml`: how a version was born. Never changes."""
 
     model: str
@@ -104,8 +100,7 @@ class VersionRecord:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True, kw_only=True):
     """One check of a verdict. `limit` is the threshold in words; `slice` is `column=value`."""
 
     name: str
@@ -117,8 +112,7 @@ class CheckResult:
     champion: Measurement | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """`registry/<model>/<number>/verdicts/<environment>.yaml`: which checks a version passed, on what evidence.
 
     `key` is the SHA-256 of package, policy (resolved checks and thresholds) and evaluation set. `champion` is the
@@ -143,8 +137,7 @@ class Verdict:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(Struct, frozen=True, kw_only=True):
     """`registry/<model>/<number>/approvals/<environment>/<person>.yaml`: a person's decision."""
 
     model: str
@@ -156,8 +149,7 @@ class Approval:
     because: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """Automation leaves the release alone until a person removes the hold, or `until` passes."""
 
     because: str
@@ -165,8 +157,7 @@ class Hold:
     until: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollback:
+class Rollback(Struct, frozen=True, kw_only=True):
     """The release went back from version `of`."""
 
     of: int
@@ -174,16 +165,14 @@ class Rollback:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawal:
+class Withdrawal(Struct, frozen=True, kw_only=True):
     """No version serves; the model's declared fallback does."""
 
     because: str
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """`environments/<environment>/<model>.yaml`: the version wanted there. People edit it too."""
 
     version: int
@@ -192,8 +181,7 @@ class Release:
     withdrawn: Withdrawal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
+class Deployment(Struct, frozen=True, kw_only=True):
     """`registry/<model>/deployments/<environment>.yaml`: what the target was last seen to run.
 
     `version` None: withdrawn. `package` is the package's SHA-256.
@@ -210,8 +198,7 @@ class Deployment:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class Incident(Struct, frozen=True, kw_only=True):
     """`registry/<model>/incidents/<number>.yaml`: a failure, a violated threshold, a rollback, a withdrawal."""
 
     model: str
@@ -229,8 +216,7 @@ class Incident:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erasure:
+class Erasure(Struct, frozen=True, kw_only=True):
     """`registry/.erased/<md5>.yaml`: bytes that were deleted by decision. Written before they go, and never again.
 
     Of a dataset's snapshot (`dataset`, `path`) or a version's package (`model`, `number`); `md5` is DVC's name of the
@@ -252,8 +238,7 @@ class Erasure:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class Removal(Struct, frozen=True, kw_only=True):
     """`registry/.removed/<name>.yaml`: what one `gc` took because its declared retention was over.
 
     `versions` (`model@number`) lost their packages; `objects` says of each content that went (DVC's name) what it was.
@@ -267,11 +252,14 @@ class Removal:
     run: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
+class Pointer(Struct, frozen=True, kw_only=True):
     """What a DVC pointer file (`<path>.dvc`) says."""
 
     path: str
     md5: str
     size: int | None = None
-    place: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> str:
+        """The pointer's own path."""
+        return f"{self.path}.dvc"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from stellwerk.model.actions import Plan, Render, Step, Wait
 from stellwerk.model.declared import Json
@@ -23,8 +24,7 @@ class Health(StrEnum):
     FAILED = "failed"  # the candidate's verdict is failed, or its training failed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusRow:
+class StatusRow(Struct, frozen=True, kw_only=True):
     """One cell of models × environments. `waits` says in words what the cell waits for."""
 
     model: str
@@ -36,8 +36,7 @@ class StatusRow:
     live: str | None = None  # what a probe saw, with --live
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
+class Absence(Struct, frozen=True, kw_only=True):
     """Bytes that a version in use needs and that are not there. `state`: missing | unknown | erased | removed.
 
     `remote` None: DVC's default. `note` says why, or why nobody can tell.
@@ -52,8 +51,7 @@ class Absence:
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(Struct, frozen=True, kw_only=True):
     """`datasets` and `models` list name -> snapshot or current version, for projects without environments."""
 
     basis: str
@@ -64,8 +62,7 @@ class Status:
     absent: tuple[Absence, ...] = ()  # what records say is gone; with --live also what the remotes lack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """One condition of a model's way into an environment, met or not, and what would meet it."""
 
     text: str
@@ -73,8 +70,7 @@ class Condition:
     unblock: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """`why MODEL [ENVIRONMENT]`: every condition, in the order they are asked."""
 
     model: str
@@ -86,8 +82,7 @@ class Explanation:
     next_steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True, kw_only=True):
     """One commit about a model, newest first; read from git, trailers and files."""
 
     commit: str
@@ -98,8 +93,7 @@ class HistoryEntry:
     body: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One difference between two versions.
 
     `part` is data | params | code | requirements | metrics | holdout | other.
@@ -111,8 +105,7 @@ class Change:
     new: Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionDiff:
+class VersionDiff(Struct, frozen=True, kw_only=True):
     model: str
     left: VersionRecord
     right: VersionRecord
@@ -120,8 +113,7 @@ class VersionDiff:
     code: str = ""  # unified diff of the code files, where both commits are at hand
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class Rendered(Struct, frozen=True, kw_only=True):
     """The answer of `render`: what was (or, only checked, would be) written or deleted, and what is left alone.
 
     `gaps`: lines that say what the CI service whose files were written cannot do.
@@ -132,8 +124,7 @@ class Rendered:
     gaps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The answer of `approve`, `reject`, `hold`, `rollback`, `withdraw`, `promote`, `snapshot`."""
 
     summary: str
@@ -145,8 +136,7 @@ class Decision:
     next: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True):
     """A dataset that was due: the decision, or (message, hint) of why there is none."""
 
     dataset: str
@@ -155,8 +145,7 @@ class Taken:
     problem: tuple[str, str] = ("", "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     """A step that was carried out: its one-line summary, and the commit it became (None: changed nothing)."""
 
     step: Step
@@ -166,8 +155,7 @@ class Done:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What one reconcile did. `problems` are operations that failed: (what, message, hint)."""
 
     done: tuple[Done, ...]

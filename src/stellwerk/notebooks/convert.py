@@ -6,8 +6,9 @@ import ast
 import keyword
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.notebooks.flow import study
 from stellwerk.notebooks.imports import WIDTH, Import, import_text, imports_in
@@ -28,16 +29,14 @@ _NOQA = re.compile(r"#\s*noqa\b", re.IGNORECASE)
 _FOUND = "sys.path.insert(0, str(Path(__file__).resolve().parent.parent))"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellLine:
+class CellLine(Struct, frozen=True, kw_only=True):
     """Where a generated line comes from: the cell's id, and the line of its source from 1."""
 
     cell_id: str
     line: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converted:
+class Converted(Struct, frozen=True, kw_only=True):
     """What a notebook becomes. `tests` is None without `test` cells. Both texts end in a line break.
 
     `requirements` are what its exported cells install. `parameters` are the defaults of its `parameters` cells.

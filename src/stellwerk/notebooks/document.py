@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
@@ -25,8 +26,7 @@ class NotebookError(StellwerkError):
     """The file is no notebook that can be read; `where` names it and, where there is one, the cell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Struct, frozen=True, kw_only=True):
     r"""One cell. `number` counts all cells from 1. An id that the file lacks is `derived` from the source.
 
     `source` has "\n" as its only line end. `kind` is code, markdown or raw.
@@ -51,8 +51,7 @@ class Cell:
         return self.kind == "code" and "test" in self.tags and not self.exported
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notebook:
+class Notebook(Struct, frozen=True, kw_only=True):
     """A notebook's cells in their order, and its first markdown heading."""
 
     path: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.notebooks.magics import PlainCell, plain
 from stellwerk.notebooks.scopes import names_of
@@ -45,8 +46,7 @@ NOTHING = Names(
 )  # of a cell that does not parse
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CellFlow:
+class CellFlow(Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """One code cell: its plain text and what it does with names, found out when it is asked for."""
 
     cell: Cell

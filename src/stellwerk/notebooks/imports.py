@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +17,7 @@ _NUMBERS = re.compile(r"(\d+)")
 SortKey = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
+class Import(Struct, frozen=True, kw_only=True):
     """One imported name: `import module [as alias]` where `name` is None, else `from module import name [as alias]`.
 
     `module` has the dots of a relative import. `kept`: a comment `noqa` asks to keep it though nothing reads it.

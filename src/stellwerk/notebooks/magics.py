@@ -10,8 +10,9 @@ import ast
 import re
 import warnings
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.notebooks.magic_names import (
     CELL_DROPPED,
@@ -43,8 +44,7 @@ _OPTION = re.compile(r"-{1,2}[a-zA-Z][\w-]*(?:\s*\d+)?(?:\s+|\Z)")
 _NAME = re.compile(r"[\w.]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainCell:
+class PlainCell(Struct, frozen=True, kw_only=True):
     """A cell's text as plain Python of as many lines; what it installs; and its magics that cannot ship.
 
     `tree` is None where the code does not parse.

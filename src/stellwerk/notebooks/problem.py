@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from stellwerk.model.findings import Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Struct, frozen=True, kw_only=True):
     """Something wrong in a cell. `line` and `column` count from 1 in its source; cell 0 is the notebook as a whole."""
 
     cell: int
@@ -20,8 +20,7 @@ class Fault:
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One broken rule. `line` and `column` count from 1 in the cell's source; cell 0 is the notebook as a whole.
 
     The message does not say where; `at` does.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Use(NamedTuple):
@@ -40,8 +41,7 @@ class Change(NamedTuple):
     inside: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(Struct, frozen=True, kw_only=True):
     """What one cell does with names of the top level.
 
     `uses` are of names it does not bind itself (before it binds them, where that is at the top level); `reads` are all

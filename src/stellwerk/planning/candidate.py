@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.model.observed import ModelFacts, Observed, Version
 from stellwerk.planning.fingerprint import changed_parts, fingerprint, fingerprint_parts, only_data_changed
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 NO_FACTS = ModelFacts()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """What a model wants to be. `fingerprint` None: its data has no snapshot yet. `version` None: not born.
 
     `parent` is what an unborn version would descend from. `lost` is the version with the current fingerprint whose

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.metrics.judge import metric_name
 from stellwerk.model.actions import Train
@@ -32,8 +33,7 @@ BY_ITSELF = "stellwerk reconcile"  # how the hint of a condition begins that a r
 MOST_MODELS = 20  # whose conditions and metrics are shown one by one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Side(Struct, frozen=True, kw_only=True):
     """One of the two states compared. `plan` None: nothing can be planned, and `problem` says why."""
 
     project: Project
@@ -44,8 +44,7 @@ class Side:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCheck:
+class SourceCheck(Struct, frozen=True, kw_only=True):
     """What a development check said, read from what `check --out` wrote. `problem`: why it cannot be read."""
 
     file: str
@@ -59,8 +58,7 @@ class SourceCheck:
         return not self.problem and all(check.passed for check in self.checks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricHistory:
+class MetricHistory(Struct, frozen=True, kw_only=True):
     """One metric of a model over its versions, oldest first: (version, what was measured, where it is released)."""
 
     model: str
@@ -68,8 +66,7 @@ class MetricHistory:
     points: tuple[tuple[int, Measurement, tuple[str, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """Everything a reviewer is told. `added` and `dropped` compare the plans; `places` says where models train.
 
     `problem`: why the state after the change cannot be planned; `base_problem`: why the base cannot. `errors` counts

@@ -10,8 +10,9 @@ import posixpath
 import re
 import tokenize
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.model.ids import CHANGED
 from stellwerk.model.observed import CodeFile
@@ -37,8 +38,7 @@ _FSTRING_START = getattr(tokenize, "FSTRING_START", -1)
 _FSTRING_END = getattr(tokenize, "FSTRING_END", -1)
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(Struct, frozen=True):
     """A file's digest, and what it imports: (level, module, names)."""
 
     digest: str

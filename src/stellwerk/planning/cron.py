@@ -7,8 +7,9 @@ Fields, ranges and names are those of https://docs.github.com/en/actions/referen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -19,8 +20,7 @@ _ITEM = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Struct, frozen=True, kw_only=True):
     """One of the five: its name, its range, and names of its numbers from the lowest on."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from stellwerk.model.records import VersionRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataFacts:
+class DataFacts(Struct, frozen=True, kw_only=True):
     """What is known of a snapshot. `size` in bytes; without a version trained on it only the pointer speaks.
 
     `missing` is column -> share of missing values, 0..1 rounded to percents; None where a group is too small to show.
@@ -30,8 +30,7 @@ class DataFacts:
     missing: Mapping[str, float | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataChange:
+class DataChange(Struct, frozen=True, kw_only=True):
     """A dataset whose pointer moved, and the models trained on it."""
 
     dataset: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.planning.training_place import data_place
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 NAMED = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """Why a run looks for due data. `schedule`: the cron text that woke it; `dataset`: the only one it was told of.
 
     `place`: only data that belong to this environment. None: not given.
@@ -26,8 +26,7 @@ class Asked:
     place: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class Due(Struct, frozen=True, kw_only=True):
     """A dataset to take a snapshot of, and why, for the commit."""
 
     dataset: str

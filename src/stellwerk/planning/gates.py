@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.model.actions import WaitKind
 from stellwerk.planning.gone import evaluation_gone, package_gone
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 NAMED = 2  # failed checks that a gate names; `why` shows them all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Struct, frozen=True, kw_only=True):
     """One condition. `pending`: an action of the same plan may meet it (`step` says which, in words)."""
 
     kind: WaitKind
@@ -30,8 +30,7 @@ class Gate:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """One model on its way into one environment. `version` None: not born yet."""
 
     model: Model

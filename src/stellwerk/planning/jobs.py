@@ -6,9 +6,10 @@ as long as there is room; models that need the same first snapshot share one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
 
 from stellwerk.model.actions import Render, Snapshot, Train
 from stellwerk.planning.portion import job_places, snapshot_owners, without_rendering
@@ -24,22 +25,19 @@ GROUPS = 256  # https://docs.github.com/en/actions/reference/limits: "a matrix w
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckJob:
+class CheckJob(Struct, frozen=True, kw_only=True):
     """Models whose source one job checks, sorted."""
 
     models: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingJob:
+class TrainingJob(Struct, frozen=True, kw_only=True):
     """Models that one job trains, sorted; for a snapshot that no training of the plan needs, whose data it is."""
 
     models: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Jobs:
+class Jobs(Struct, frozen=True, kw_only=True):
     """Each list is sorted and has at most `GROUPS` entries.
 
     `training` is by environment, '' for what trains without one; only those with a job, in route order, as are the

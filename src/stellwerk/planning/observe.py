@@ -5,8 +5,9 @@ Everything taken from a blob is cached under the blob's id, so a plan reads what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from stellwerk.declarations.document import load_document
 from stellwerk.model.findings import Place
@@ -29,8 +30,7 @@ POINTERS = "pointers-1"
 DVC = ".dvc/config"
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """What was read of earlier states in this process; a run that commits step by step reads one state after another.
 
     `code` and `metric_code` belong to `files` (path -> id of everything but records and releases); `records` are by
@@ -142,7 +142,7 @@ def _read_pointers(project: Project, tree: Tree, cache: Cache, unreadable: list[
 
 
 def _pointer(path: str, md5: str, size: Json) -> Pointer:
-    return Pointer(path=path.removesuffix(".dvc"), md5=md5, size=size if isinstance(size, int) else None, place=path)
+    return Pointer(path=path.removesuffix(".dvc"), md5=md5, size=size if isinstance(size, int) else None)
 
 
 def _single_out(value: Json) -> tuple[str, int | None] | None:

@@ -8,8 +8,9 @@ adds it there.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from stellwerk.planning.plan_files import Files
 from stellwerk.planning.policy import Route
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from stellwerk.model.observed import ModelFacts, Observed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """The plan of one model: its files, and its way through the environments. `timed`: the clock was asked."""
 
     files: Files
@@ -38,8 +38,7 @@ class Part:
         return not (self.files.steps or self.files.waits or self.steps or self.waits or self.timed)
 
 
-@dataclass(slots=True)
-class Parts:
+class Parts(Struct):
     """The parts of one plan after the other, all of the same scope."""
 
     _shared: tuple[Any, ...] = ()
@@ -92,8 +91,7 @@ class Parts:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _Kept(Struct, frozen=True, kw_only=True):
     """A part, and what it rests on."""
 
     facts: tuple[ModelFacts | None, ...]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.model.actions import Plan, Render, Retire, Snapshot, Step, Train, Wait, WaitKind
 from stellwerk.planning.candidate import find_candidate
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 REMOVALS = 3  # more than this, and more than a quarter of what is released, needs a confirmation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """What a plan is asked about and what was confirmed."""
 
     model: str | None = None
@@ -45,8 +46,7 @@ def make_plan(project: Project, observed: Observed, *, now: float, cache: Cache,
     return plan_all(project, observed, now=now, cache=cache, scope=scope)[0]
 
 
-@dataclass(slots=True, kw_only=True)
-class Planner:
+class Planner(Struct, kw_only=True):
     """Plans models one by one. `snapshots`: the datasets whose first snapshot the plan takes."""
 
     observed: Observed

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.model.actions import Render, Step, Wait, WaitKind
 from stellwerk.planning.drift import difference
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 WANTED = "wanted-3"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class Files(Struct, frozen=True, kw_only=True):
     """What is to be done about the files of one model. `paths` are those it wants."""
 
     steps: tuple[Step, ...] = ()
@@ -29,8 +29,7 @@ class Files:
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renderer:
+class Renderer(Struct, frozen=True, kw_only=True):
     """Renders the files of a project's models. Files in `force` are rendered although a person edited them."""
 
     project: Project

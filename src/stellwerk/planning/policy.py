@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.model.declared import (
     NOTEBOOK,
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 SOURCE, STAND_IN = digest("source"), digest("stand-in")  # evaluation sets that are no part of a version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """The checks of one model in one environment. `digest` is '' where nothing is checked."""
 
     source: bool = False  # unit tests and a smoke training, before a version exists

@@ -5,8 +5,10 @@ Taken after everything else is decided, so that a plan cut into jobs is held to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Plan, Render, Snapshot, Train, Wait, WaitKind
@@ -23,8 +25,7 @@ NAMED = 3
 PEOPLE_RENDER = "stellwerk render, then commit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Portion:
+class Portion(Struct, frozen=True, kw_only=True):
     """What of a plan is asked for. `place`: only trainings there ('' = without an environment).
 
     `models`: only their steps, and the snapshots these need; a dataset that no model uses may be named as well.

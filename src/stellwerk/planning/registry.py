@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from stellwerk.model.observed import ModelFacts, Version, Versions
 from stellwerk.model.records import (
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from stellwerk.planning.sheets import RecordReader, Sheet
 
 
-@dataclass(slots=True)
-class Registry:
+class Registry(Struct):
     """What was read, by model. `versions` and `verdicts` are made when they are asked for."""
 
     versions: dict[str, dict[int, Sheet[VersionRecord]]] = field(default_factory=dict)

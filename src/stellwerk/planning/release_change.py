@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.model.actions import WaitKind
 from stellwerk.model.views import Condition
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 PEOPLE = frozenset({WaitKind.APPROVAL, WaitKind.REJECTED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """One judgement of a verdict. `same_rows`: champion and candidate were measured on the same rows.
 
     Otherwise `champion` is what its own verdict recorded on rows of its own, and no difference may be taken.
@@ -38,8 +38,7 @@ class Comparison:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseChange:
+class ReleaseChange(Struct, frozen=True, kw_only=True):
     """A release file that was added, changed or removed.
 
     `judged_in`, `rows`, `excluded`, `champion` and `difference` are the verdict's; '' where no verdict is recorded.

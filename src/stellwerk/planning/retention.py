@@ -7,8 +7,9 @@ for ever). A content may go when no use keeps it. When in doubt it is kept: what
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.records import RecordError, decode
@@ -49,8 +50,7 @@ class Entry(Protocol):
     def now(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(Struct, frozen=True, kw_only=True):
     """A reason to keep contents. `rule` names the period in `Retention`; `last` None: it lasts."""
 
     rule: str  # releases | versions | snapshots
@@ -59,8 +59,7 @@ class Use:
     last: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uses:
+class Uses(Struct, frozen=True, kw_only=True):
     """Everything that uses contents, what each content is in words, and which version's package it is."""
 
     uses: tuple[Use, ...]
@@ -68,8 +67,7 @@ class Uses:
     packages: Mapping[str, tuple[str, ...]]  # md5 -> model@number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdicts:
+class Verdicts(Struct, frozen=True, kw_only=True):
     """Why each content that history names stays, or may go. A content is in one of the two."""
 
     kept: Mapping[str, str] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.model.actions import Action, Step, Wait, WaitKind
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from stellwerk.planning.gates import Case, Gate
 
 
-@dataclass(slots=True)
-class RoutePlan:
+class RoutePlan(Struct):
     """What is being put together for one model. `pending` are the steps that must pass before the next."""
 
     steps: list[Step] = field(default_factory=list)

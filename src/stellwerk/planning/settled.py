@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.model.ids import CHANGED
 
@@ -29,8 +30,7 @@ OWN_KEYS = frozenset({"thresholds", "features", "description", "risk", "task", "
 OWN_TRAIN_KEYS = frozenset({"params", "seed", "timeout", "holdout"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True, dict=True):
     """The ids of everything a plan could read. `files`: by path, outside `registry/`; `records`: by name below it."""
 
     files: Mapping[str, str]
@@ -52,8 +52,7 @@ class Listing:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """What one model rests on.
 
     `files` are its code, pointer, rendered files and `declared`, the file that declares it
@@ -67,8 +66,7 @@ class Claim:
     face: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(Struct, frozen=True, kw_only=True):
     """What is kept of a plan. `settled`: model -> the digest of what it rested on; a model that is not there was not.
 
     `empty`: there was nothing to do and nothing waited.
@@ -99,11 +97,46 @@ def unsettled(listing: Listing, memory: Memory) -> frozenset[str] | None:
     """The models to plan again; None: all of them, with everything they share."""
     if _shared(listing, memory.claims) != memory.shared:
         return None
+    return _unsettled(listing, memory, memory.claims)
+
+
+def _unsettled(listing: Listing, memory: Memory, claims: Mapping[str, Claim]) -> frozenset[str]:
+    """Those of these models."""
     return frozenset(
         name
-        for name, claim in memory.claims.items()
+        for name, claim in claims.items()
         if name not in memory.settled or memory.settled[name] != _key(listing, name, claim)
     )
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What `unsettled` says of a listing, kept for another that differs from it in a few files."""
+
+    listing: Listing
+    changed: frozenset[str] | None
+
+
+def look(listing: Listing, memory: Memory) -> Look:
+    """Look at all of it."""
+    return Look(listing=listing, changed=unsettled(listing, memory))
+
+
+def look_again(before: Look, listing: Listing, memory: Memory) -> frozenset[str] | None:
+    """What `unsettled` says, by a look at the files that differ."""
+    first = before.listing
+    same = first.refs == listing.refs and first.records == listing.records
+    if before.changed is None or not same or first.files.keys() != listing.files.keys():
+        return unsettled(listing, memory)
+    moved = {path for path, entry in listing.files.items() if entry != first.files[path]}
+    touched = {
+        name: claim
+        for name, claim in memory.claims.items()
+        if not moved.isdisjoint(claim.files) or not moved.isdisjoint(listing.releases.get(name, ()))
+    }
+    known = {path for name, claim in touched.items() for path in (*claim.files, *listing.releases.get(name, ()))}
+    if not moved <= known:
+        return unsettled(listing, memory)
+    return (before.changed - touched.keys()) | _unsettled(listing, memory, touched)
 
 
 def exact_key(listing: Listing) -> str | None:

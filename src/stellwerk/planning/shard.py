@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.model.actions import Plan, Render, Snapshot, Wait, WaitKind
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from stellwerk.model.declared import Dataset, Model, Project
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
+class Shard(Struct, frozen=True, kw_only=True):
     """One of `of` parts, counted from 1."""
 
     number: int

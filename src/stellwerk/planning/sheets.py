@@ -6,8 +6,10 @@ versions a plan asks for none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.declarations.records import RecordError, construct, decode, encode
 from stellwerk.model.ids import CHANGED
@@ -40,11 +42,10 @@ HEADS: Mapping[type, tuple[str, ...]] = {
     Removal: ("name",),
     Release: ("version",),
 }
-EVIDENCE = {VersionRecord: ("metrics", "packages"), Verdict: ("checks",)}
+EVIDENCE: Mapping[type, tuple[str, ...]] = {VersionRecord: ("metrics", "packages"), Verdict: ("checks",)}
 
 
-@dataclass(slots=True)
-class Sheet(Generic[T]):
+class Sheet(Struct, Generic[T]):
     """A sound record: `head` are the fields of it that `HEADS` names."""
 
     head: tuple[Any, ...]

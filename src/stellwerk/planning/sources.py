@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.declared import NOTEBOOK, module_name
@@ -24,13 +27,12 @@ if TYPE_CHECKING:
     from stellwerk.notebooks.document import NotebookError
     from stellwerk.notebooks.problem import Problem
 
-KIND = "module-2"
+KIND = "module-3"
 UNREADABLE = "SW800"
 Texts = Mapping[str, str]  # path -> text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertedModels:
+class ConvertedModels(Struct, frozen=True, kw_only=True):
     """By model: the files its notebook becomes, and what is wrong in it.
 
     A notebook that cannot be converted has no files.
@@ -138,31 +140,18 @@ def _placed(source: str, content: bytes, problems: Iterable[Problem]) -> tuple[F
 
 
 def _packed(texts: Texts, findings: Iterable[Finding]) -> Json:
-    rows: list[Json] = [
-        [found.rule, found.severity.value, found.place.line, found.place.column, found.message, found.hint]
-        for found in findings
-    ]
     files: dict[str, Json] = dict(texts)
-    return {"texts": files, "findings": rows}
+    return {"texts": files, "findings": msgspec.to_builtins(tuple(findings))}
 
 
 def _unpacked(stored: Any, source: str) -> tuple[Texts, tuple[Finding, ...]] | None:
     """What was kept; None where nothing was, or it is damaged."""
     try:
         texts = {path: str(text) for path, text in stored["texts"].items()}
-        findings = tuple(
-            Finding(
-                rule=rule,
-                severity=Severity(severity),
-                place=Place(path=source, line=line, column=column),
-                message=message,
-                hint=hint,
-            )
-            for rule, severity, line, column, message, hint in stored["findings"]
-        )
+        findings = msgspec.convert(stored["findings"], tuple[Finding, ...])
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return texts, findings
+    return texts, tuple(replace(found, place=replace(found.place, path=source)) for found in findings)
 
 
 def texts_of(model: Model, content: bytes, local: frozenset[str]) -> dict[str, str]:

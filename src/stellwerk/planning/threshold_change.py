@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from stellwerk.metrics.judge import judged_value, limit_words, metric_name
 from stellwerk.planning.candidate import facts_of
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 NEW, REMOVED, TIGHTER, LOOSER, BOTH = "new", "removed", "tighter", "looser", "tighter and looser"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """What is recorded of one running version, held against one limit.
 
     `passed` None: nothing can be said, and `note` says why. `source` is where the measurement was recorded, in words.
@@ -39,8 +40,7 @@ class Reading:
     already: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThresholdChange:
+class ThresholdChange(Struct, frozen=True, kw_only=True):
     """One threshold before and after. `environments` judge it; `owner` is the team that should look.
 
     `direction`: new | removed | tighter | looser | tighter and looser. `authors` touched it, as `Name <email>`.
@@ -165,8 +165,7 @@ def _readings(
             yield replace(held, environments=names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recorded:
+class _Recorded(Struct, frozen=True, kw_only=True):
     """A measurement of one group of rows, and where it was recorded."""
 
     slice: str | None

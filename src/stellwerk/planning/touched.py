@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.model.declared import Purpose
 from stellwerk.planning.code import CodeReader, code_files, metric_files
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 MACHINE_WRITTEN = ("dvc.yaml", "params.yaml", "dvc.lock", "metrics.json")  # of a model's folder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class Side(Struct, frozen=True, kw_only=True):
     """One of the two states. `project` None: nothing could be read there."""
 
     project: Project | None

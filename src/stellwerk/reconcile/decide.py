@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.declarations.records import dump
 from stellwerk.errors import BlockedError, StellwerkError
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
 BY_HAND = frozenset({WaitKind.MANUAL, WaitKind.WITHDRAWN})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """What a decision is about."""
 
     model: Model

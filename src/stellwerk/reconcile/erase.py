@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.declarations.records import dump
 from stellwerk.errors import BlockedError, StellwerkError
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from stellwerk.reconcile.world import State, World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
+class Doomed(Struct, frozen=True, kw_only=True):
     """What is to be erased: a dataset's snapshot or a version's package. `commit` names its bytes."""
 
     md5: str

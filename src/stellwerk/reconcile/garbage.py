@@ -7,8 +7,10 @@ says less than is gone.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stellwerk.declarations.records import dump
 from stellwerk.errors import StellwerkError
@@ -39,8 +41,7 @@ class Shelves(Protocol):
     def delete(self, place: Place, hashes: Iterable[str]) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """What is known of the bytes that git names. `always` maps contents that are needed now to the reason."""
 
     uses: Uses
@@ -65,8 +66,7 @@ class Need:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Struct, frozen=True, kw_only=True):
     """What a person asked of a run. `grace`, in seconds: objects younger than that stay; 0: none does.
 
     `unnamed`: take also from shared places what no commit here names. `kinds`: take nothing else. `places` are swept;
@@ -80,8 +80,7 @@ class Wish:
     kinds: frozenset[str] = frozenset({ERASED, RETENTION, UNNAMED})
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(Struct):
     """What was found in one place so far."""
 
     goes: list[Goes] = field(default_factory=list)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.reconcile.world import Event
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from stellwerk.model.views import Done
 
 
-@dataclass(slots=True, kw_only=True)
-class Journal:
+class Journal(Struct, kw_only=True):
     """`planned` are the keys of the steps that were planned when the run started: it does no others."""
 
     planned: frozenset[str]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.errors import PushLostError, StellwerkError
 from stellwerk.model.actions import Plan, Render
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
 OnEvent = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """A reconcile at work: the world it acts in, how it observes and plans, and what it has done."""
 
     world: World

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.errors import StellwerkError, TrainingFailed
 from stellwerk.model.views import Absence
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from stellwerk.reconcile.world import State, World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
+class Needed(Struct, frozen=True, kw_only=True):
     """One content that a version needs. `remote` None: DVC's default. `words`: what it is, for people."""
 
     model: str

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stellwerk.adapters.crew import Asker, Crew, Said
 from stellwerk.errors import PushLostError, StellwerkError
@@ -48,8 +50,7 @@ class JobFailed(Exception):  # noqa: N818 - a bug in a job, raised here with the
     """An unexpected exception in a job's process."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Shift:
+class _Shift(Struct, kw_only=True):
     """What is going on. `ended` are the claims of steps that ended since the state was observed."""
 
     run: Run

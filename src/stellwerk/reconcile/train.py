@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from stellwerk.declarations.records import decode, dump
 from stellwerk.errors import StellwerkError, TrainingFailed

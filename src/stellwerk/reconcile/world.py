@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.actions import Plan, Step
@@ -42,8 +43,7 @@ class Publisher(Protocol):
         """Push the ref and the promotion branches; returns where to, in words ('' where there is no remote)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """What happens during a reconcile. kind: start | line | done | failed | wait | push | observe."""
 
     kind: str
@@ -52,8 +52,7 @@ class Event:
     done: Done | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(Struct, frozen=True, kw_only=True):
     """The ports, and who acts when."""
 
     root: Path
@@ -71,8 +70,7 @@ class World:
         return time_text(self.clock.now())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True):
     """One observed state, with the lookups actions need."""
 
     project: Project

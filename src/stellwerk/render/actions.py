@@ -7,9 +7,10 @@ the workflows of two projects that have nothing to do with each other, and chang
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
@@ -21,8 +22,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 VERSION = re.compile(r"v?\d+(\.\d+){0,3}([.+-][\w.+-]*)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PinnedAction:
+class PinnedAction(Struct, frozen=True, kw_only=True):
     """An action `OWNER/REPOSITORY[/FOLDER]` at a commit; `version` is the tag that named it."""
 
     name: str

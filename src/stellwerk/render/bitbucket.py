@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec import Struct
 
 from stellwerk.render.bitbucket_steps import BitbucketStep, bitbucket_steps
 from stellwerk.render.capabilities import comment_lines, gaps
@@ -22,8 +22,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 UNSAFE = re.compile(r"[^\n -~\xa1-\u1fff\u2030-\ud7ff\uf900-\ufdcf\ufe70-\ufefc\U00010000-\U0001fffd]|\xad|[ ](?=\n)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Flow:
+class _Flow(Struct, frozen=True, kw_only=True):
     """Steps under a name; `cron` is what the schedule that starts it says."""
 
     name: str

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.render.bash import RUN, export, output_of, quoted
 from stellwerk.render.bitbucket_commands import command
@@ -44,8 +46,7 @@ BOT = "Bitbucket Pipelines <commits-noreply@bitbucket.org>"  # as whom Bitbucket
 NOTHING = "echo 'There is nothing to do here.'"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BitbucketStep:
+class BitbucketStep(Struct, frozen=True, kw_only=True):
     """One step. `script` and `after` hold items: lines that one shell runs. `goes_on`: later steps run if it fails.
 
     `labels`: those of a machine of one's own; without any it runs in a container of Bitbucket's.

@@ -6,8 +6,9 @@ Pure. The list stands at the head of rendered files, `stellwerk render` prints i
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.render.pipeline import Fact, Right, Run
 
@@ -24,8 +25,7 @@ SELF_HOSTED = "self.hosted"
 LABEL, LABELS = 50, 10  # characters of a runner's label, labels of a step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class Gap(Struct, frozen=True, kw_only=True):
     """`what` the provider cannot do, for the pipelines named in `where`; `instead`: what is done, or a person does."""
 
     provider: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.render.actions import PinnedAction, pinned
 from stellwerk.render.capabilities import comment_lines, gaps
@@ -63,8 +64,7 @@ BOT = "github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.co
 APP = "app"  # the id of the step that gets the app's token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Expression:
+class _Expression(Struct, frozen=True, kw_only=True):
     """Something that GitHub evaluates; never made from what a person wrote."""
 
     text: str
@@ -73,8 +73,7 @@ class _Expression:
 _Setting = str | _Expression | int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
+class _Step(Struct, frozen=True, kw_only=True):
     name: str
     id: str = ""
     always: bool = False

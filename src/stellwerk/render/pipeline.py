@@ -6,8 +6,9 @@ how its provider writes them, or reports that it cannot.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Fact(StrEnum):
@@ -23,15 +24,13 @@ class Fact(StrEnum):
     RESULTS = "results"  # how the jobs before ended, separated by blanks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A key of the matrix entry that a job runs for."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class Secret(Struct, frozen=True, kw_only=True):
     """The value of a secret, by its name."""
 
     name: str
@@ -50,8 +49,7 @@ class Right(StrEnum):
     IDENTITY = "identity"  # prove to a cloud who it is
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(Struct, frozen=True, kw_only=True):
     """The repository at `ref` ('' = what started the run) with all its history, in `path`.
 
     `push`: later steps may push. `base`: the commit a pull request is compared with, instead of `ref`.
@@ -63,15 +61,13 @@ class Checkout:
     base: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Install:
+class Install(Struct, frozen=True, kw_only=True):
     """Python and Stellwerk; `source` is the folder whose pinned packages (or whose Stellwerk) are installed."""
 
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """A command. `outputs`: it prints `name=value` lines that other jobs use. `always`: whatever happened before."""
 
     name: str
@@ -81,8 +77,7 @@ class Run:
     always: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class Keep(Struct, frozen=True, kw_only=True):
     """Hand files on to later jobs of this run, whatever happened before."""
 
     artifact: str
@@ -90,8 +85,7 @@ class Keep:
     entry: str = ""  # the key of the matrix entry that tells the artifacts of one job apart
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
+class Fetch(Struct, frozen=True, kw_only=True):
     """What earlier jobs kept under names that begin with `artifact`, all in `path`."""
 
     artifact: str
@@ -101,8 +95,7 @@ class Fetch:
 Step = Checkout | Install | Run | Keep | Fetch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matrix:
+class Matrix(Struct, frozen=True, kw_only=True):
     """One run of the job for each entry of a list that another job put out; `key`: of a mapping of lists."""
 
     job: str
@@ -110,8 +103,7 @@ class Matrix:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Struct, frozen=True, kw_only=True):
     """Only where the list that another job put out holds the name."""
 
     job: str
@@ -119,8 +111,7 @@ class Listed:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Busy:
+class Busy(Struct, frozen=True, kw_only=True):
     """Only where one of the other job's outputs is not what it is where there is nothing to do."""
 
     job: str
@@ -139,8 +130,7 @@ class When(StrEnum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """Steps on one machine. `calls` names another pipeline to run instead of steps.
 
     `trusted` False: it runs code of a pull request, so it gets no secret, no right but reading, and no machine of
@@ -166,8 +156,7 @@ class Job:
     calls: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Triggers:
+class Triggers(Struct, frozen=True, kw_only=True):
     """What starts a pipeline. `crons` in UTC; `message`: of that type, from outside; `inputs`: asked of a person."""
 
     pull_request: bool = False
@@ -179,8 +168,7 @@ class Triggers:
     manual: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True, kw_only=True):
     """One workflow: `name` is that of its file."""
 
     name: str

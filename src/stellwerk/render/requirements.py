@@ -8,8 +8,9 @@ isolation in which pip would fetch another one that nobody has seen.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +34,7 @@ BUILT = ("antlr4-python3-runtime",)  # published as source only; omegaconf, of h
 HASH = re.compile(r"--hash=(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """One version of a package, and the SHA-256 of the file it is installed from, in hexadecimal digits.
 
     `source`: that file is no wheel.
@@ -46,8 +46,7 @@ class Pin:
     source: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """What a file of pinned packages says: which Stellwerk, and the requirements (with their line) without a hash."""
 
     version: str | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.planning.threshold_change import threshold_words
 from stellwerk.report.plan_markdown import escape
@@ -28,8 +29,7 @@ MARKS = {"error": "❌ error", "warning": "⚠️ warning", "note": "note"}
 ARROWS = {"new": "new", "removed": "⚠️ removed", "tighter": "tighter", "looser": "⚠️ looser"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """A part of the report. `lines` may be cut from the end, sections of little `importance` first.
 
     `title` is plain text, `lead` and `lines` are Markdown. A table's head counts as lead.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from stellwerk.model.declared import Json
@@ -15,12 +16,12 @@ VERSION = 1
 
 
 def plain(value: object) -> Json:
-    """Dataclasses, mappings and tuples as JSON values; a number that is not finite becomes null.
+    """Structs, mappings and tuples as JSON values; a number that is not finite becomes null.
 
     Raises TypeError for anything else.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

@@ -6,8 +6,9 @@ Everything that anybody typed is escaped: it formats, links and notifies nothing
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.model.actions import Check, Deploy, Promote, Render, Retire, Snapshot, Train
 from stellwerk.report.change_evidence import check_section, data_section, history_section, release_sections
@@ -179,8 +180,7 @@ def _listed(names: list[str]) -> str:
     return shown + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """A section and how many of its lines are kept."""
 
     section: Section

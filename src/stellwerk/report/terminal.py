@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 UNBOUNDED = 10_000  # the width of a pipe: nothing is wrapped or shortened
 
@@ -90,8 +91,7 @@ def hang(text: str, *, width: int, indent: int) -> tuple[str, list[str]]:
     return first[indent:], rest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ink:
+class Ink(Struct, frozen=True, kw_only=True):
     """ANSI styles, or none. Colour never carries a meaning that the words do not."""
 
     color: bool

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+
+from msgspec import Struct
 
 from stellwerk.model.actions import Action, Check, Deploy, Promote, Render, Retire, Snapshot, Train, Wait
 from stellwerk.report.terminal import clean
@@ -16,8 +17,7 @@ HOUR = 3600
 ORDER = ("render", "snapshot", "train", "check", "promote", "deploy", "retire")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Words(Struct, frozen=True, kw_only=True):
     """An action for people: its name, the model or dataset it is about, a symbol, and a phrase without the subject.
 
     Symbols: `+` create, `~` change, `-` remove, `=` judge, `>` forward, `<` back. Every text is harmless on a terminal.

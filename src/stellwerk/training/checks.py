@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.child import Isolation
 from stellwerk.adapters.process import ProcessResult, run
@@ -37,8 +38,7 @@ DETAIL = 500
 _NOT_PASSED_ON = ("STELLWERK_", "GIT_", "PYTHONPATH", "PYTHONHOME")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
+class Serving(Struct, frozen=True, kw_only=True):
     """How a package is served for a check. `personal` are columns that its log must not show.
 
     `meanwhile` is called with the service's URL while it runs.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.declared import Column, Command, Features, Holdout, Json
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 PACKAGE_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+class Code(Struct, frozen=True, kw_only=True):
     """A model's code and how it is called. Paths are relative to the repository (in a package: to its `code/`)."""
 
     source: str | None
@@ -29,8 +29,7 @@ class Code:
     data_format: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageParams:
+class StageParams(Struct, frozen=True, kw_only=True):
     """One model's `params.yaml`. `timeout` in seconds; `format`: the declared one of the model's file."""
 
     code: Code
@@ -48,8 +47,7 @@ class StageParams:
     format: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
+class Contract(Struct, frozen=True, kw_only=True):
     """A package's `package.json`: how to call what is in it, and the columns it wants with their pandas types.
 
     `format` is skops | joblib | pickle | onnx | command, `why` says why this one. `positive` is the class whose

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.errors import StellwerkError
 from stellwerk.training.jobs import Surroundings, environment_python, job_folder, work
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 Answer = tuple[float | None, str]
 
 
-@dataclass(kw_only=True, slots=True)
-class Asked:
+class Asked(Struct, kw_only=True):
     """Notes which metric is wanted on which rows, so that all of them are computed by one process per metric."""
 
     masks: dict[str, list[Mask]] = field(default_factory=dict)

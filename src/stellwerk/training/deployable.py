@@ -10,9 +10,10 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 import stellwerk
 from stellwerk.adapters.folders import plain_files
@@ -83,8 +84,7 @@ and nothing of its rows; what the model's own code prints is in it too.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """The folder, how many files it has, and whether it lay there already, byte by byte."""
 
     folder: Path

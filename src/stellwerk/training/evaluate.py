@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.data.holdout import excluded_rows, find_holdout, row_ids
 from stellwerk.errors import StellwerkError
@@ -47,8 +48,7 @@ CHAMPION = "champion"
 PREDICTIONS = "predictions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
+class Contender(Struct, frozen=True, kw_only=True):
     """A version to be measured: its fetched package folder, its record, and the snapshot its record names.
 
     `snapshot` None: the same file as the challenger's, or erased by decision, if the records name another one.
@@ -59,8 +59,7 @@ class Contender:
     snapshot: Path | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationRequest:
+class EvaluationRequest(Struct, frozen=True, kw_only=True):
     """What to measure, with what, and where. `timeout` in seconds per prediction.
 
     `metric_code` are files of the repository at `root` that thresholds name as `module:function`; `masked` are
@@ -79,8 +78,7 @@ class EvaluationRequest:
     namespace: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, kw_only=True):
     """`rows` were measured; `excluded` held-out rows were left out because the champion was trained on them."""
 
     checks: tuple[CheckResult, ...]
@@ -89,8 +87,7 @@ class Evaluation:
     difference: Mapping[str, Json] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Rows:
+class _Rows(Struct, frozen=True, kw_only=True, eq=False):
     """The rows to predict, what pandas makes of them (with the target), and how many were left out."""
 
     rows: pd.DataFrame
@@ -235,11 +232,11 @@ def _with_custom(
     request: EvaluationRequest, contender: Contender, version: Evaluated, chosen: _Rows, around: Surroundings
 ) -> Evaluated:
     """Judge once to learn which rows the custom metrics are wanted on, then compute them together."""
-    import dataclasses
+    import msgspec
 
     own = tuple(threshold for threshold in request.thresholds if ":" in threshold.metric)
     asked = Asked()
-    noting = dataclasses.replace(version, custom=asked.note)
+    noting = msgspec.structs.replace(version, custom=asked.note)
     judge(own, noting, None, frame=chosen.types, seed=0, min_group=request.min_group)
     answer = computed(asked, version, contender.package, root=request.root, files=request.metric_code, around=around)
-    return dataclasses.replace(version, custom=answer)
+    return msgspec.structs.replace(version, custom=answer)

@@ -11,9 +11,10 @@ import shutil
 import signal
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 import stellwerk
 from stellwerk.adapters.child import Forking, Isolation
@@ -33,8 +34,7 @@ COMPUTE = {"numpy", "pandas", "scipy", "sklearn"}
 WORKER = Path(stellwerk.__file__).parent / "worker" / "worker.py"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """Where and within what limits a model's process runs. `parent`: this process's environment variables.
 
     `masked`: paths its process must not see. `timeout` in seconds, `output_limit` in bytes.
@@ -48,8 +48,7 @@ class Surroundings:
     on_line: Callable[[str], None] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(Struct, frozen=True, kw_only=True):
     """A step that came to its end: how the process went, its log, and what the worker said (empty for commands)."""
 
     process: ProcessResult
@@ -243,9 +242,9 @@ def _other_rooms(job: Path, python: Path) -> tuple[Path, ...]:
 
 
 def _with_tail(process: ProcessResult, tail: str) -> ProcessResult:
-    import dataclasses
+    import msgspec
 
-    return dataclasses.replace(process, log_tail=tail)
+    return msgspec.structs.replace(process, log_tail=tail)
 
 
 def _said(result: Path, job: Path) -> dict[str, Any] | None:

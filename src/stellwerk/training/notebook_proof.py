@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import hashlib
 import io
 import json
 import math
 from array import array
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.records import CheckResult
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
 SOURCE, RUNS, EQUIVALENCE = "generated source", "notebook runs", "equivalence"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class NotebookSource:
+class NotebookSource(Struct, frozen=True, kw_only=True):
     """A model's notebook. `tolerance` None asks for the same bits.
 
     `texts` are the files it becomes by their paths; `tests` is where its tests lie, if it has some. `local` are the
@@ -93,7 +94,7 @@ def prove_notebook(
     format of the model's file makes of a number is not the module's doing: that is left out of the comparison.
     """
     if stage.format is not None:
-        stage, smoke = dataclasses.replace(stage, format=None), None
+        stage, smoke = msgspec.structs.replace(stage, format=None), None
     try:
         results = _runs(notebook, stage, rows_file, root=root, around=around, smoke=smoke)
     except StellwerkError as error:
@@ -131,7 +132,7 @@ def _runs(
     except StellwerkError as error:
         result = failed(EQUIVALENCE, error)
         detail = f"the notebook predicts, its module does not: {result.detail}"
-        found.append(dataclasses.replace(result, detail=detail))
+        found.append(msgspec.structs.replace(result, detail=detail))
     return found
 
 

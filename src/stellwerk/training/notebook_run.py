@@ -6,9 +6,10 @@ import importlib.util
 import json
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.data.frames import write_rows
 from stellwerk.errors import StellwerkError
@@ -43,8 +44,7 @@ del _found, _sys, _spec"""
 _END = "__import__('sys').modules['stellwerk_prove'].prove({order!r}, globals())"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotebookRun:
+class NotebookRun(Struct, frozen=True, kw_only=True):
     """A notebook that ran to its end. `problem` says in words why its functions gave no predictions."""
 
     cells: int

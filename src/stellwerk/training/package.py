@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.folders import digest_folder, plain_files
 from stellwerk.errors import StellwerkError
@@ -20,8 +21,7 @@ MODEL = "model"  # what a `command` wrote
 REQUIREMENTS = "requirements.txt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageDigest:
+class PackageDigest(Struct, frozen=True, kw_only=True):
     """What proves a package: `PackageRecord` without DVC's name for it. `size` in bytes."""
 
     sha256: str

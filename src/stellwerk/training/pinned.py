@@ -8,8 +8,9 @@ the service needs.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.training.package import REQUIREMENTS
@@ -29,8 +30,7 @@ SERVICE = (  # what serve.py imports and all that needs, as constraints.txt has 
 NAMED = 3  # packages named in the head of a file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
+class Pinned(Struct, frozen=True, kw_only=True):
     """Lines without their hashes, sorted; `hashes` for each line, none where nobody knows one of it."""
 
     lines: tuple[str, ...]

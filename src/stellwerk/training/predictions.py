@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.data.frames import write_rows
 from stellwerk.errors import StellwerkError, TrainingFailed
@@ -24,8 +25,7 @@ PREDICTED, DECIDED = "predictions.csv", "decisions.csv"
 SUFFIX = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Predictions:
+class Predictions(Struct, frozen=True, kw_only=True, eq=False):
     """One value per row, in the rows' order: numbers for regression, the classes as text for classification.
 
     `probability` is that of the contract's `positive` class; `decisions` is what the model's `decide` made of it.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from stellwerk.errors import TrainingFailed
 from stellwerk.metrics.scored import label_text
@@ -27,8 +28,7 @@ CLOSE = 1e-9
 PERSONAL = "stellwerk-personal-{}"
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """What the service did: problems in words, without values, and how much was asked.
 
     `random`: the same request got other answers the second time, so they cannot be compared with the package's own.
@@ -51,8 +51,7 @@ class Found:
         return ", ".join(f"{name} {message}" for name, message in self.strange.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A response: status, and its JSON; None where it is none."""
 
     status: int

@@ -10,9 +10,11 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.errors import TrainingFailed
 from stellwerk.training.jobs import Finished, Surroundings, environment_python, job_folder, work
@@ -29,8 +31,7 @@ START = 120.0  # seconds until it must answer: a model's libraries may be slow t
 PAUSE = 0.01
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class Served(Struct, frozen=True, kw_only=True):
     """What is served as what: the names are for `/metadata`. `seconds`: how long it may be asked."""
 
     model: str
@@ -38,8 +39,7 @@ class Served:
     seconds: float = 600
 
 
-@dataclass(slots=True, kw_only=True)
-class Service:
+class Service(Struct, kw_only=True):
     """A service that runs. `lent`: the model's environment has no Starlette, so it is Stellwerk's own.
 
     `log` is what it printed, once it has ended.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
 
 from stellwerk.data.pattern import texts_of
 from stellwerk.errors import StellwerkError
@@ -31,8 +32,7 @@ EXAMPLES: Mapping[str, Json] = {
 LIKE_TEXT = frozenset({"string", "date", "datetime"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureColumn:
+class SignatureColumn(Struct, frozen=True, kw_only=True):
     """One column of a request. `missing`: it may be null. The other rules are as declared; None: any value.
 
     `type` is integer | number | boolean | string | date | datetime. `pattern`, of text, is Python's and fits all of it.
@@ -70,8 +70,7 @@ class SignatureColumn:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
+class Signature(Struct, frozen=True, kw_only=True):
     """The columns in the model's order, and example rows: column -> value."""
 
     columns: tuple[SignatureColumn, ...]

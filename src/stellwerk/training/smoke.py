@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.training.package import package_digest
@@ -23,16 +25,14 @@ KEPT_OUT = 5  # of so many rows one is kept out of the training
 FEW = 50  # rows, of which none is
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """The texts of predictions.csv and, where the model has a `decide`, of decisions.csv."""
 
     predictions: str
     decisions: str | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Smoke:
+class Smoke(Struct, frozen=True, kw_only=True, eq=False):
     """A training on the `learned` rows of `snapshot`, and predictions of all, each made in a clean process."""
 
     snapshot: Snapshot
@@ -67,7 +67,7 @@ def learned(snapshot: Snapshot) -> Any:
 def first_rows(snapshot: Snapshot) -> Snapshot:
     """At most 500 of them."""
     rows, types = snapshot.rows.head(MOST_ROWS), snapshot.types.head(MOST_ROWS)
-    return dataclasses.replace(snapshot, rows=rows, types=types)
+    return msgspec.structs.replace(snapshot, rows=rows, types=types)
 
 
 def written_in(folder: Path) -> Written:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.data.frames import read_rows, typed
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True, eq=False):
     """The rows of a dataset (csv: as text) and the facts about their file; `types` is what pandas makes of them."""
 
     rows: pd.DataFrame

@@ -8,9 +8,10 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.data.holdout import Split, split
 from stellwerk.declarations.records import encode
@@ -34,8 +35,7 @@ OUTPUTS = ("package", "training", "metrics.json")
 FAILURE = "STELLWERK_FAILURE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class Suspect(Struct, frozen=True, kw_only=True):
     """A feature that may give the target away, and why."""
 
     column: str
@@ -45,8 +45,7 @@ class Suspect:
         return f"warning: {self.column} may give the target away: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageReport:
+class StageReport(Struct, frozen=True, kw_only=True):
     """What the stage left in its folder: `report` is `training/report.json`."""
 
     report: Mapping[str, Json]
@@ -133,9 +132,9 @@ def repository_of(folder: Path) -> Path:
 
 
 def _limited(around: Surroundings, timeout: float) -> Surroundings:
-    import dataclasses
+    import msgspec
 
-    return dataclasses.replace(around, timeout=timeout)
+    return msgspec.structs.replace(around, timeout=timeout)
 
 
 def _data_record(stage: StageParams, snapshot: Snapshot) -> dict[str, Json]:

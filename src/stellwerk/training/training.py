@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.data.frames import typed, write_rows
 from stellwerk.errors import StellwerkError, TrainingFailed
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from stellwerk.training.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trained:
+class Trained(Struct, frozen=True, kw_only=True, eq=False):
     """A training that came to its end, its package written to `package`."""
 
     contract: Contract

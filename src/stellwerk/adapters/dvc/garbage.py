@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stellwerk.adapters.dvc.session import opened, public_url
 from stellwerk.adapters.dvc.store import bring_lists, contents_of
@@ -28,8 +29,7 @@ TIMES = ("mtime", "created", "LastModified", "last_modified", "updated", "timeMo
 ATTEMPTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Doomed:
+class _Doomed(Struct, frozen=True):
     """An object database that knows only the objects that are to go."""
 
     odb: Any

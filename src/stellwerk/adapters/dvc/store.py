@@ -68,7 +68,7 @@ class DvcStore:
                 out.hash_name, out.files = "md5", None
                 out.ignore()
                 text = dumps_yaml(to_single_stage_file(stage))
-            found = Pointer(path=path, md5=out.hash_info.value, size=out.meta.size, place=f"{path}.dvc")
+            found = Pointer(path=path, md5=out.hash_info.value, size=out.meta.size)
         files = {f"{path}.dvc": text.encode()}
         if ignored.exists():
             files[ignored.relative_to(self.root).as_posix()] = ignored.read_bytes()

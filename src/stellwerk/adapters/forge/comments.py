@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from stellwerk.adapters.forge.marker import Marker, check_texts, read_marker, same_text
 from stellwerk.adapters.forge.refusal import FORBIDDEN, NOT_FOUND, ForgeError

@@ -6,9 +6,10 @@ sees two keeps the older and closes the younger: two runs at once may open two, 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from stellwerk.adapters.forge.marker import Marker, below_marker, check_texts, digest, read_marker
 from stellwerk.adapters.forge.refusal import INVALID, ForgeError

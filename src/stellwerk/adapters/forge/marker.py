@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from stellwerk.adapters.forge.refusal import ForgeError
 from stellwerk.model.ports import FORGE_BODY, FORGE_TITLE
@@ -21,8 +22,7 @@ LINE = re.compile(
 MARKER_LENGTH = 65_536 - FORGE_BODY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
+class Marker(Struct, frozen=True, kw_only=True):
     """`asked` and `said` are digests: of all that was asked for, and of what decides whether a thing is news."""
 
     name: str

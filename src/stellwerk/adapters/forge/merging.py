@@ -6,8 +6,9 @@ that for what it could merge at once; there we merge, if nothing is red or runni
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from stellwerk.adapters.forge.refusal import ForgeDown, ForgeError
 

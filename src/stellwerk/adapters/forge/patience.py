@@ -7,9 +7,10 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api 
 from __future__ import annotations
 
 import email.utils
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.forge.refusal import FORBIDDEN, TOO_MANY, ForgeDown, graphql_types, words_of
 
@@ -24,8 +25,7 @@ BURST = 20  # writes of a run that may follow each other at once; GitHub asks fo
 SECONDARY = 60.0  # seconds, where GitHub names none
 
 
-@dataclass(slots=True, kw_only=True)
-class Patience:
+class Patience(Struct, kw_only=True):
     """Waits, at most `budget` seconds in all; `now` is in seconds since 1970."""
 
     sleep: Callable[[float], None]

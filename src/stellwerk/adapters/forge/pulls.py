@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from stellwerk.adapters.forge.marker import Marker, check_texts, digest, read_marker
 from stellwerk.adapters.forge.merging import Merging

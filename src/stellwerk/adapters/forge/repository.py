@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.forge.refusal import ForgeDown, ForgeError, not_github
 
@@ -14,8 +15,7 @@ WHO = "query { viewer { login } }"
 METHODS = ("merge", "squash", "rebase")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """`auto_merge` None: GitHub does not tell this token."""
 
     name: str  # owner/name

@@ -6,8 +6,9 @@ was set back on one machine makes nothing look older than what it follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.git.read import SUBMODULE, SYMLINK, read_blobs
 from stellwerk.errors import StellwerkError
@@ -22,8 +23,7 @@ NOTHING = frozenset("0")
 RAW = ("--raw", "-r", "-z", "--no-abbrev", "--no-renames")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One content of one file somewhere in history.
 
     `born` is when it last came, `ended` when it was last replaced or removed (None: never), both in seconds since the

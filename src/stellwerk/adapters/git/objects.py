@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
@@ -25,8 +26,7 @@ SHA256_DIGITS = 64
 LOOSE = 20  # objects that git keeps as single files; more stay in one pack, which costs a fifth of the time
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """What a tree holds under a name. `mode` as git writes it in trees: 100644, 100755, 120000, 160000, 40000."""
 
     mode: str

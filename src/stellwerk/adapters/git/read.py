@@ -11,10 +11,11 @@ import re
 import shlex
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 from stellwerk.model.ids import CHANGED
@@ -35,20 +36,18 @@ class GitError(StellwerkError):
     """A git command failed; the message is git's own last words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """What is checked out. `branch` None: detached. `commit` None: unborn."""
 
     branch: str | None
     commit: str | None
 
 
-@dataclass(frozen=True)
-class GitReader:
+class GitReader(Struct, frozen=True, dict=True):
     """Runs git read commands in `root` with the environment given at the edge."""
 
     root: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
 
     def run(self, *args: str, stdin: bytes | None = None, check: bool = True) -> bytes:
         """The command's standard output. Raises GitError unless `check` is off (then b'' on failure)."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.errors import StellwerkError
 
@@ -24,8 +25,7 @@ WORKFLOWS = ".github/workflows"
 ACCESS = {"401": "the credentials are missing or wrong", "403": "the credentials do not allow it"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What a remote said when it was asked for its refs. `refs` None: it did not answer. `status`: of HTTP, or ''."""
 
     refs: dict[str, str] | None
@@ -116,8 +116,7 @@ def _local_hook(writer: GitWriter) -> Path | None:
     return path if os.access(path, os.X_OK) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tried:
+class _Tried(Struct, frozen=True, kw_only=True):
     """How a git command went. `status`: the last one it met in HTTP, or ''."""
 
     well: bool

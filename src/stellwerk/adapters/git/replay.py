@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.adapters.git.objects import Entry, NewObjects, TreeEditor
 from stellwerk.adapters.git.read import GitReader, read_blobs
@@ -21,8 +22,7 @@ IDENTITY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnCommit:
+class OwnCommit(Struct, frozen=True, kw_only=True):
     """A commit that the remote lacks: its raw object, and every path it changed (None: removed)."""
 
     id: str

@@ -7,9 +7,12 @@ tree id stands for everything in it, so a registry of a hundred thousand files i
 from __future__ import annotations
 
 import os
+import select
 import subprocess
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stellwerk.adapters.git.read import SUBMODULE, Head, WorkTree, changed_entry
 
@@ -21,8 +24,7 @@ if TYPE_CHECKING:
 REGISTRY = "registry"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Survey(Struct, frozen=True, kw_only=True):
     """Modes and ids, without content.
 
     `files`: by path, of everything outside `registry/` as it lies in the work tree; `committed`: in the commit.
@@ -36,10 +38,13 @@ class Survey:
     refs: str
 
 
-def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[Survey], object] | None = None) -> Survey | None:
+def survey(
+    reader: GitReader, *prefixes: str, meanwhile: Callable[[Survey, Callable[[], bool]], object] | None = None
+) -> Survey | None:
     """None where a plain look is not enough: nothing committed, a merge under way, records changed by hand.
 
-    `prefixes` are the refs to list. `meanwhile` is called while git is at work, with what is committed.
+    `prefixes` are the refs to list. `meanwhile` is called while git is at work, with what is committed
+    and with what says whether git still is.
     """
     beside = [entry for entry in sorted(os.listdir(reader.root)) if entry not in {".git", REGISTRY}]  # noqa: PTH208
     # Folders are searched for untracked files; of the registry, which has the most, only what is committed counts.
@@ -58,7 +63,7 @@ def survey(reader: GitReader, *prefixes: str, meanwhile: Callable[[Survey], obje
             refs=reader.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes),
         )
         if meanwhile is not None:
-            meanwhile(known)
+            meanwhile(known, lambda: _is_silent(status))
         changed, added = (process.communicate()[0].decode("utf-8", "surrogateescape") for process in (status, others))
     if status.returncode or others.returncode:
         return None
@@ -75,6 +80,11 @@ def _started(reader: GitReader, *arguments: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _is_silent(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has neither said anything nor ended."""
+    return process.stdout is not None and not select.select([process.stdout], [], [], 0)[0]
 
 
 def _listed(reader: GitReader, commit: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.notebooks.problem import Fault
 
@@ -16,16 +17,14 @@ if TYPE_CHECKING:
     from stellwerk.notebooks.flow import CellFlow, Study
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(Struct, frozen=True, kw_only=True):
     """What rules judge: a notebook, and the declared `train.params` (None: not known)."""
 
     study: Study
     params: Mapping[str, Json] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotebookRule:
+class NotebookRule(Struct, frozen=True, kw_only=True):
     """One rule. The examples are notebooks as `notebooks.text` reads them, with `params` as what is declared.
 
     `failing` breaks this rule and no other; `passing` breaks none. `path` is the example's file.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from stellwerk.model.findings import Finding, Severity
 
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from stellwerk.model.ports import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleInput:
+class RuleInput(Struct, frozen=True, kw_only=True, dict=True):
     """What rules judge. `base` is what was declared before; each part may be absent, and its rules are then silent.
 
     `shared` keeps what several rules of a family rest on, by the family's name.
@@ -28,33 +29,39 @@ class RuleInput:
     base: Declarations | None = None
     observed: Observed | None = None
     tree: Tree | None = None
-    datasets: Mapping[str, Dataset] = field(init=False)
-    models: Mapping[str, Model] = field(init=False)
-    environments: Mapping[str, Environment] = field(init=False)
-    teams: Mapping[str, Team] = field(init=False)
-    shared: dict[str, object] = field(init=False, default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        project = self.declarations.project
-        object.__setattr__(self, "datasets", {dataset.name: dataset for dataset in project.datasets})
-        object.__setattr__(self, "models", {model.name: model for model in project.models})
-        object.__setattr__(
-            self, "environments", {environment.name: environment for environment in project.environments}
-        )
-        object.__setattr__(self, "teams", {team.name: team for team in project.teams})
+    shared: dict[str, object] = field(default_factory=dict)
 
     @property
     def project(self) -> Project:
         """The resolved project."""
         return self.declarations.project
 
+    @cached_property
+    def datasets(self) -> Mapping[str, Dataset]:
+        """By name."""
+        return {dataset.name: dataset for dataset in self.project.datasets}
+
+    @cached_property
+    def models(self) -> Mapping[str, Model]:
+        """By name."""
+        return {model.name: model for model in self.project.models}
+
+    @cached_property
+    def environments(self) -> Mapping[str, Environment]:
+        """By name."""
+        return {environment.name: environment for environment in self.project.environments}
+
+    @cached_property
+    def teams(self) -> Mapping[str, Team]:
+        """By name."""
+        return {team.name: team for team in self.project.teams}
+
     def place(self, *keys: str | int) -> Place:
         """Where the value under those keys is written."""
         return self.declarations.place(*keys)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing that breaks a rule: where, what is wrong, and what to type or change."""
 
     place: Place
@@ -62,8 +69,7 @@ class Problem:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(Struct, frozen=True, kw_only=True):
     """Files that break or keep a rule: path -> text. `base` are the files of the revision compared with.
 
     `whole`: these files are the whole repository, so a file that is not here is missing. `links` are symbolic links.
@@ -78,8 +84,7 @@ class Example:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One rule. `check` is None where the mistake is found elsewhere: by the loader, or on the data itself."""
 
     id: str

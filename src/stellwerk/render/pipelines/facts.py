@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stellwerk.render.pipeline import Checkout, Entry, Install, Right, Run, Secret, Value
 
@@ -14,8 +15,7 @@ TRAINING_MINUTES = 360
 MINUTES = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """`environments` in route order; `development` where source is judged.
 
     `training`: the environments in which models train, None for "no environment"; `sources`: those in which due
