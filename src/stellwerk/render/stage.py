@@ -25,6 +25,7 @@ SIMPLE_TEXT = re.compile(r"[ -~]{0,76}", re.ASCII)
 OLD_WORDS = frozenset(  # that YAML 1.1 takes for truth values and null
     form for word in ("yes", "no", "true", "false", "on", "off", "null") for form in (word, word.title(), word.upper())
 )
+TEXTS = 4096  # of which it is remembered how they are written
 SIMPLE_DEPTH = 6  # so that no line comes near the width at which lines are folded
 PARAMS = ("model", "data", "train", "privacy")
 
@@ -111,9 +112,10 @@ def _columns(model: Model, dataset: Dataset) -> dict[str, Json]:
 
 
 def _dump(value: dict[str, Json]) -> str:
-    if not value or not _is_simple(value):
+    try:
+        return "\n".join([*_block(value, ""), ""]) if value else slow_dump(value)
+    except _NotSimpleError:
         return slow_dump(value)
-    return "\n".join([*_block(value, ""), ""])
 
 
 def slow_dump(value: Json) -> str:
@@ -142,45 +144,55 @@ def _dumper() -> Any:
     return Dumper
 
 
-def _is_simple(value: Json, depth: int = 0) -> bool:
-    """Whether `_block` writes it: short keys of plain letters, short printable ASCII text."""
-    if isinstance(value, str):
-        return SIMPLE_TEXT.fullmatch(value) is not None and value[-1:] != " "
+class _NotSimpleError(Exception):
+    """A value that `_block` leaves to PyYAML."""
+
+
+def _block(value: dict[str, Json] | list[Json], lead: str, depth: int = 0) -> list[str]:
+    """The lines that PyYAML writes, thirty times as quick.
+
+    Raises _NotSimpleError where there is more than short keys of plain letters and short printable ASCII text.
+    """
     if depth > SIMPLE_DEPTH:
-        return False
-    if isinstance(value, dict):
-        return all(SIMPLE_KEY.fullmatch(key) and _is_simple(part, depth + 1) for key, part in value.items())
-    if isinstance(value, list):
-        return all(_is_simple(part, depth + 1) for part in value)
-    return True
-
-
-def _block(value: dict[str, Json] | list[Json], lead: str) -> list[str]:
-    """The lines that PyYAML writes of a simple value, thirty times as quick."""
+        raise _NotSimpleError
     lines = []
     if isinstance(value, dict):
         for key, part in value.items():
             if isinstance(part, dict | list) and part:
-                lines.append(f"{lead}{_scalar(key)}:")
-                lines += _block(part, lead if isinstance(part, list) else f"{lead}  ")
+                lines.append(f"{lead}{_key(key)}:")
+                lines += _block(part, lead if isinstance(part, list) else f"{lead}  ", depth + 1)
             else:
-                lines.append(f"{lead}{_scalar(key)}: {_scalar(part)}")
+                lines.append(f"{lead}{_key(key)}: {_scalar(part)}")
         return lines
     for part in value:
         if isinstance(part, dict | list) and part:
-            first, *rest = _block(part, f"{lead}  ")
+            first, *rest = _block(part, f"{lead}  ", depth + 1)
             lines += [f"{lead}- {first[len(lead) + 2 :]}", *rest]
         else:
             lines.append(f"{lead}- {_scalar(part)}")
     return lines
 
 
+@functools.lru_cache(TEXTS)
+def _key(text: str) -> str:
+    if not SIMPLE_KEY.fullmatch(text):
+        raise _NotSimpleError
+    return _text(text)
+
+
+@functools.lru_cache(TEXTS)
+def _text(text: str) -> str:
+    if not SIMPLE_TEXT.fullmatch(text) or text.endswith(" "):
+        raise _NotSimpleError
+    if PLAIN.fullmatch(text):
+        return f"'{text}'" if text in OLD_WORDS else text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _scalar(value: Json) -> str:
     if isinstance(value, str):
-        if PLAIN.fullmatch(value):
-            return f"'{value}'" if value in OLD_WORDS else value
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return _text(value)
     if value is None:
         return "null"
     if isinstance(value, bool):

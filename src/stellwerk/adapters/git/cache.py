@@ -9,6 +9,8 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from stellwerk import __version__
 from stellwerk.adapters.leftovers import beside
 from stellwerk.model.ids import CHANGED
@@ -25,6 +27,22 @@ HEAD_ENDS = b',"blobs":'
 def _head(text: bytes) -> bytes:
     """How a file begins whose other bytes, to its end, are these: what does not begin so is damaged, or another's."""
     return b'{"version":"%s","check":"%08x"%s' % (__version__.encode(), zlib.crc32(text), HEAD_ENDS)
+
+
+def _written(blobs: dict[str, Json]) -> bytes:
+    try:
+        return msgspec.json.encode(blobs)
+    except UnicodeEncodeError:  # a path that is not UTF-8
+        return json.dumps(blobs, separators=(",", ":")).encode()
+
+
+def _read(text: bytes) -> dict[str, Json]:
+    """Raises ValueError where it is no JSON."""
+    try:
+        blobs = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        blobs = json.loads(text)
+    return blobs if isinstance(blobs, dict) else {}
 
 
 class BlobCache:
@@ -98,8 +116,7 @@ class BlobCache:
             stored = self._path(kind).read_bytes()
             head, _, text = stored.partition(HEAD_ENDS)
             if head + HEAD_ENDS == _head(text):
-                blobs = json.loads(text[:-1])
-                return blobs if isinstance(blobs, dict) else {}
+                return _read(text[:-1])
         except (OSError, ValueError, RecursionError):
             pass
         return {}
@@ -108,7 +125,7 @@ class BlobCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = beside(self._path(kind))
         try:
-            text = json.dumps(blobs, separators=(",", ":")).encode() + b"}"
+            text = _written(blobs) + b"}"
             with fresh.open("wb") as file:
                 file.write(_head(text) + text)
             fresh.replace(self._path(kind))
