@@ -92,6 +92,7 @@ def recover_elsewhere(trial: Trial, company: Company, folder: Path) -> None:
     try:
         subprocess.run(["rm", "-rf", str(back.root)], check=True)
         subprocess.run(["cp", "-a", "--reflink=auto", str(company.root), str(back.root)], check=True)
+        _tell_work_trees(back.root, company.root)
         subprocess.run(["rm", "-rf", str(back.root / "deployed")], check=True)
         target = trial.elsewhere[shared].root / "deployed"
         subprocess.run(["cp", "-a", "--reflink=auto", str(target), str(back.root / "deployed")], check=True)
@@ -99,6 +100,12 @@ def recover_elsewhere(trial: Trial, company: Company, folder: Path) -> None:
         _judge(trial, back)
     finally:
         back.remove()
+
+
+def _tell_work_trees(root: Path, before: Path) -> None:
+    """Git names the work trees of trainings by their whole path: a copy of the repository is to name its own."""
+    for file in (*root.glob(".git/worktrees/*/gitdir"), *root.glob(".dvc/tmp/stellwerk/*/tree/.git")):
+        file.write_text(file.read_text().replace(f"{before}/", f"{root}/"))
 
 
 def _shared(company: Company) -> str:

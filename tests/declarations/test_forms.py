@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stellwerk.declarations.document import load_document
 from stellwerk.declarations.forms import form_of
 from stellwerk.declarations.plain import read_plain
-from stellwerk.declarations.records import decode, dump
+from stellwerk.declarations.records import decode, dump, is_record
 from stellwerk.declarations.schema import text_shape
 from stellwerk.model import records
 from stellwerk.planning.sheets import EVIDENCE, HEADS
@@ -160,18 +160,14 @@ def example(cls, written):
         options = [option for option in get_args(hint) if option is not type(None)]
         if hint in written:
             return written[hint]
-        if records.is_record(hint):
+        if is_record(hint):
             return example(hint, written)
         if get_origin(hint) is tuple:
             return (value(options[0]), value(options[0]))
         if isinstance(get_origin(hint), type) and issubclass(get_origin(hint), dict | records.Mapping):
             inner = options[1]
             free_value = {"include": [], "depth": 3, "by": ["a"], "none": None, "inner": {"x": 1.5}}
-            return (
-                {"a": value(inner), "b/c.py": value(inner)}
-                if inner in written or records.is_record(inner)
-                else free_value
-            )
+            return {"a": value(inner), "b/c.py": value(inner)} if inner in written or is_record(inner) else free_value
         return value(options[0])
 
     hints = get_type_hints(cls)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from stellwerk.errors import PushLostError, StellwerkError
 from stellwerk.model.actions import Check, Deploy, Plan, Render, Retire, Snapshot, Step, Train
@@ -52,8 +53,7 @@ class Ledger:
         return "pushed"
 
 
-@dataclass
-class Desk:
+class Desk(Struct):
     commits: Ledger
     publisher: Ledger
 

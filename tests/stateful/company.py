@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -270,7 +271,7 @@ class Company:
     def copy(self, other: Path) -> Company:
         """The same company in another folder."""
         shutil.copytree(self.base, other, symlinks=True)
-        return replace(self, base=other, moments=dict(self.moments), plans=[], events=[])
+        return dataclasses.replace(self, base=other, moments=dict(self.moments), plans=[], events=[])
 
 
 WRITES = {

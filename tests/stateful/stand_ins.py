@@ -56,7 +56,7 @@ class FolderStore:
         self._put(self.cache, md5, content)
         out = {"md5": md5, "size": len(content), "hash": "md5", "path": file.name}
         return AddResult(
-            pointer=Pointer(path=path, md5=md5, size=len(content), place=f"{path}.dvc"),
+            pointer=Pointer(path=path, md5=md5, size=len(content)),
             files={f"{path}.dvc": yaml.safe_dump({"outs": [out]}, sort_keys=False).encode()},
         )
 
