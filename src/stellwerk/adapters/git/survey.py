@@ -89,23 +89,19 @@ def _is_silent(process: subprocess.Popen[bytes]) -> bool:
 
 def _listed(reader: GitReader, commit: str) -> tuple[dict[str, str], dict[str, str]]:
     """The files outside `registry/`, and what lies directly below it."""
-    top = _entries(reader, "-z", commit)
+    top = _entries(reader, commit)
     names = [name for name in top if name != REGISTRY]
-    files = _entries(reader, "-r", "-z", commit, *names) if names else {}
-    records = _entries(reader, "-z", commit, f"{REGISTRY}/") if REGISTRY in top else {}
+    files = _entries(reader, "-r", commit, *names) if names else {}
+    records = _entries(reader, commit, f"{REGISTRY}/") if REGISTRY in top else {}
     return files, {path.removeprefix(f"{REGISTRY}/"): entry for path, entry in records.items()}
 
 
 def _entries(reader: GitReader, *arguments: str) -> dict[str, str]:
     """Path -> mode and id."""
-    found = {}
-    listing = reader.run("ls-tree", "--full-tree", *arguments).decode("utf-8", "surrogateescape")
-    for entry in listing.split("\0")[:-1]:
-        meta, _, path = entry.partition("\t")
-        if not meta.startswith(SUBMODULE):
-            mode, _, blob = meta.split(" ")
-            found[path] = f"{mode} {blob}"
-    return found
+    form = "--format=%(objectmode) %(objectname)%x09%(path)"
+    listing = reader.run("ls-tree", "--full-tree", "-z", form, *arguments).decode("utf-8", "surrogateescape")
+    pairs = (entry.split("\t", 1) for entry in listing.split("\0")[:-1])
+    return {path: entry for entry, path in pairs if not entry.startswith(SUBMODULE)}
 
 
 def _with_changes(reader: GitReader, known: Survey, status: str, added: Sequence[str]) -> Survey | None:
@@ -139,7 +135,7 @@ def recorded_files(reader: GitReader, seen: Survey, records: Collection[str] | N
     wanted = [f"{REGISTRY}/{name}" for name in records or () if name in seen.records]
     if records is None and seen.records:
         wanted = [f"{REGISTRY}/"]
-    return _entries(reader, "-r", "-z", str(seen.head.commit), *wanted) if wanted else {}
+    return _entries(reader, "-r", str(seen.head.commit), *wanted) if wanted else {}
 
 
 def whole_of(reader: GitReader, seen: Survey, committed: WorkTree | None = None) -> tuple[WorkTree, WorkTree]:
