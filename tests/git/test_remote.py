@@ -2,7 +2,8 @@
 
 import pytest
 
-from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, find_remote
+from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher
+from stellwerk.adapters.git.remote_names import find_remote
 from stellwerk.errors import PushLostError, StellwerkError
 
 

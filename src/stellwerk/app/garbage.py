@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from stellwerk.adapters.dvc.garbage import CACHE, DvcGarbage
 from stellwerk.adapters.git.history import contents, read_history
 from stellwerk.adapters.git.read import CommitTree, WorkTree
-from stellwerk.adapters.git.remote import find_remote
+from stellwerk.adapters.git.remote_names import find_remote
 from stellwerk.app.decisions import decide_and_push
 from stellwerk.errors import StellwerkError
 from stellwerk.model.garbage import ErasureDone

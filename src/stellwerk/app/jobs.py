@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.read import CommitTree, WorkTree
-from stellwerk.adapters.git.remote import PROMOTIONS, deepen, find_remote, tracking_ref
+from stellwerk.adapters.git.remote import deepen
+from stellwerk.adapters.git.remote_names import PROMOTIONS, find_remote, tracking_ref
 from stellwerk.app.state import records_ref
 from stellwerk.declarations.compose import load_declarations
 from stellwerk.errors import StellwerkError

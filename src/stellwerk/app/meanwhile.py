@@ -20,16 +20,15 @@ if TYPE_CHECKING:
 STORED = "plan"
 # What a plan imports where something is to be planned, in portions of a few milliseconds.
 MODULES = (
+    "yaml",
     "stellwerk.model.declared",
     "stellwerk.model.records",
-    "stellwerk.planning.policy",
     "stellwerk.planning.plan",
-    "yaml",
     "stellwerk.declarations.compose",
-    "stellwerk.adapters.git.remote",
+    "stellwerk.planning.observe",
     "stellwerk.app.state",
-    "stellwerk.declarations.plain",
     "stellwerk.planning.rules",
+    "stellwerk.declarations.plain",
     "stellwerk.report.plan_text",
 )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from stellwerk.adapters.git.remote import PROMOTIONS
+from stellwerk.adapters.git.remote_names import PROMOTIONS
 from stellwerk.adapters.git.replay import commits_since, replay
 from stellwerk.app.session import Session, bring_up
 from stellwerk.errors import PushLostError

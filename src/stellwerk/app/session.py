@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from stellwerk.adapters.dvc import DvcStore, DvcTrainer
 from stellwerk.adapters.git.checkout import write_atomically
-from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, deepen, find_remote
+from stellwerk.adapters.git.remote import RefCommitter, RemotePublisher, deepen
+from stellwerk.adapters.git.remote_names import find_remote
 from stellwerk.adapters.git.write import GitWriter, merge_branch
 from stellwerk.adapters.leftovers import sweep_folder
 from stellwerk.adapters.targets import target_for

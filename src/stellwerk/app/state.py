@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from stellwerk.adapters.git.merged import MergedTree
 from stellwerk.adapters.git.read import CommitTree, GitReader, WorkTree
-from stellwerk.adapters.git.remote import PROMOTIONS, find_remote, local_proposals, tracking_ref
+from stellwerk.adapters.git.remote_names import PROMOTIONS, find_remote, local_proposals, tracking_ref
 from stellwerk.adapters.git.survey import part_of
 from stellwerk.declarations.compose import Declarations, load_declarations
 from stellwerk.declarations.document import load_document

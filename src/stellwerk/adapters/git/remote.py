@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING
 
 from stellwerk.adapters.git.objects import LOOSE
 from stellwerk.adapters.git.refusal import ask, explain, last_words, unreachable
+from stellwerk.adapters.git.remote_names import (
+    PROMOTIONS,
+    PUBLISHED,
+    all_promotions,
+    branch_name,
+    own_promotions,
+    published_ref,
+    tracking_ref,
+)
 from stellwerk.adapters.git.write import AGAIN
 from stellwerk.errors import PushLostError, StellwerkError
 
@@ -21,46 +30,7 @@ if TYPE_CHECKING:
     from stellwerk.adapters.git.read import GitReader
     from stellwerk.adapters.git.write import GitWriter
 
-PROMOTIONS = "refs/heads/stellwerk/promote/"
-PUBLISHED = "refs/stellwerk/published/"  # what this clone pushed of them; `git fetch` moves only the tracking refs
 BREATH = 0.5  # seconds; a server that is busy with another push may refuse this one before its ref has moved
-
-
-def find_remote(reader: GitReader, branch: str | None) -> str | None:
-    """The remote the branch goes to: its own, else `origin`, else the only one; None where there is none."""
-    own = reader.text("config", f"branch.{branch}.remote", check=False) if branch else ""
-    remotes = reader.text("remote").splitlines()
-    if own in remotes:
-        return own
-    if "origin" in remotes:
-        return "origin"
-    return remotes[0] if len(remotes) == 1 else None
-
-
-def tracking_ref(remote: str, ref: str) -> str:
-    """Where this repository keeps what it last saw of a branch (or of all below a prefix) at the remote."""
-    return f"refs/remotes/{remote}/{_short(ref)}"
-
-
-def local_proposals(reader: GitReader, remote: str | None) -> dict[str, str]:
-    """The promotion branches that are here and were not pushed from here as they are; the others are the remote's."""
-    return _local(reader.branches(PROMOTIONS, PUBLISHED), remote)
-
-
-def _local(refs: Mapping[str, str], remote: str | None) -> dict[str, str]:
-    return {
-        ref: commit
-        for ref, commit in refs.items()
-        if ref.startswith(PROMOTIONS) and (remote is None or refs.get(_published(remote, ref)) != commit)
-    }
-
-
-def _promotions(refs: Mapping[str, str]) -> dict[str, str]:
-    return {ref: commit for ref, commit in refs.items() if ref.startswith(PROMOTIONS)}
-
-
-def _published(remote: str, ref: str) -> str:
-    return f"{PUBLISHED}{remote}/{_short(ref)}"
 
 
 def deepen(reader: GitReader, remote: str | None, *commits: str | None) -> None:
@@ -122,7 +92,7 @@ class RemotePublisher:
     def fetched(self, refs: Mapping[str, str] | None = None) -> Mapping[str, str]:
         """Fetch from the remote, which there must be; returns what `refs()` gives after it. Otherwise as `fetch`."""
         refs = self.refs() if refs is None else refs
-        local, promotions = _local(refs, self.remote), _promotions(refs)
+        local, promotions = own_promotions(refs, self.remote), all_promotions(refs)
         pushed = {ref: at for ref, at in promotions.items() if ref not in local or at == refs.get(self._tracking(ref))}
         command = ["fetch", "--quiet", "--prune", "--no-auto-maintenance", self.remote, *self._wanted()]
         status, _, words = self.writer.repo.git.execute(
@@ -170,7 +140,7 @@ class RemotePublisher:
         `refs` are those of `refs()`, where they were just listed.
         """
         refs = self.refs() if refs is None else refs
-        return {ref: refs.get(self._tracking(ref)) for ref in _promotions(refs)}
+        return {ref: refs.get(self._tracking(ref)) for ref in all_promotions(refs)}
 
     def there(self, refs: Mapping[str, str] | None = None) -> str | None:
         """The commit of our ref at the remote, as last seen, or as it is in these refs."""
@@ -214,7 +184,7 @@ class RemotePublisher:
         elif words is not None:
             ((ref, commit),) = wanted.items()
             self._insist(ref, commit, known[ref])
-        return f"{', '.join(_short(ref) for ref in wanted)} to {self.remote}"
+        return f"{', '.join(branch_name(ref) for ref in wanted)} to {self.remote}"
 
     def _send_alone(self, ref: str, commit: str, known: str | None) -> None:
         if self._send({ref: commit}, {ref: known}) is not None:
@@ -254,12 +224,12 @@ class RemotePublisher:
 
     def _lost(self, ref: str) -> PushLostError:
         return PushLostError(
-            f"{_short(ref)} moved at {self.remote} while this run was working", where=self.remote or "", hint=AGAIN
+            f"{branch_name(ref)} moved at {self.remote} while this run was working", where=self.remote or "", hint=AGAIN
         )
 
     def deleted(self, ref: str) -> StellwerkError:
         """The error of a ref that the remote had and has no more."""
-        name = _short(ref)
+        name = branch_name(ref)
         return StellwerkError(
             f"{name} was deleted at {self.remote} while this run was working",
             where=self.remote or "",
@@ -277,10 +247,6 @@ class RemotePublisher:
         lines = [f"update {self._tracking(ref)} {commit}\n" for ref, commit in pushed.items()]
         for ref, commit in pushed.items():
             if ref.startswith(PROMOTIONS):
-                lines.append(f"update {_published(self.remote or '', ref)} {commit}\n")
+                lines.append(f"update {published_ref(self.remote or '', ref)} {commit}\n")
         if lines:
             self.writer.reader.run("update-ref", "--stdin", stdin="".join(lines).encode(), check=False)
-
-
-def _short(ref: str) -> str:
-    return ref.removeprefix("refs/heads/")
