@@ -10,14 +10,14 @@ import psutil
 import pytest
 from test_settled import MODELS, answer, findings, project, whole_answer  # noqa: F401  the fixture
 
-from stellwerk.app import ahead, quick, share
+from stellwerk.app import ahead, share
 from stellwerk.app.share import Share
 
 
 @pytest.fixture
 def root(project, tmp_path, monkeypatch):  # noqa: F811
-    assert MODELS < quick.MANY
-    monkeypatch.setattr(quick, "MANY", 1)
+    assert MODELS < ahead.MANY
+    monkeypatch.setattr(ahead, "MANY", 1)
     monkeypatch.setattr(share, "_processors", lambda: 3)
     shutil.copytree(project, tmp_path / "project", symlinks=True)
     return tmp_path / "project"
@@ -35,11 +35,11 @@ def no_child_is_left():
     assert set(psutil.Process().children()) <= before
 
 
-def alone(root, monkeypatch):
+def alone(root, monkeypatch, answer=answer):
     with monkeypatch.context() as patched:
         patched.setattr(Share, "possible", staticmethod(lambda: False))
         patched.setattr(share, "_processors", lambda: 1)
-        return whole_answer(root)
+        return whole_answer(root, answer)
 
 
 def done_by(who, monkeypatch):
@@ -68,11 +68,13 @@ def test_with_and_without_other_processes_the_answer_is_the_same(root, monkeypat
     started = []
     monkeypatch.setattr(ahead, "Share", counted := type("Counted", (Share,), {}))
     monkeypatch.setattr(counted, "__init__", lambda *args, **named: started.append(1) or Share.__init__(*args, **named))
-    expected = alone(root, monkeypatch)
+    expected, found = alone(root, monkeypatch), alone(root, monkeypatch, findings)
     assert not started
     done_by(who, monkeypatch)
     assert whole_answer(root) == expected
-    assert started
+    assert len(started) == 2  # for records and for models
+    assert whole_answer(root, findings) == found
+    assert len(started) == 3
 
 
 @pytest.mark.parametrize("who", ["all", "this", "others"])

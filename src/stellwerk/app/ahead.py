@@ -8,17 +8,21 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from stellwerk.adapters.git.survey import whole_of
 from stellwerk.app.share import PIECES, Share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import ExitStack
     from types import TracebackType
     from typing import Self, TypeVar
 
     from stellwerk.adapters.git.cache import BlobCache
     from stellwerk.adapters.git.read import WorkTree
     from stellwerk.adapters.git.survey import Survey
+    from stellwerk.app.state import Loaded
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.declared import Json
     from stellwerk.model.ports import Cache
@@ -57,8 +61,11 @@ class Ahead:
         self._share.__exit__(kind, error, trace)
 
 
-def records_ahead(workspace: Workspace, committed: Survey) -> Ahead | None:
-    """Reads the records of a registry; None where there are few, the cache has some, or no other process can be had."""
+def records_ahead(workspace: Workspace, committed: Survey, others: ExitStack) -> Ahead | None:
+    """Begins to read the records of a registry with other processes, which end with `others`.
+
+    None where there are few, the cache has some, or no other process can be had.
+    """
     from stellwerk.planning.registry import record_paths
     from stellwerk.planning.sheets import SEVERAL, RecordReader, prepare
 
@@ -77,7 +84,14 @@ def records_ahead(workspace: Workspace, committed: Survey) -> Ahead | None:
             pass
         return kept.found
 
-    return Ahead(cache, Share(len(pieces), read), recorded, kinds=kinds)
+    return others.enter_context(Ahead(cache, Share(len(pieces), read), recorded, kinds=kinds))
+
+
+def read_all(workspace: Workspace, seen: Survey, ahead: Ahead | None) -> Loaded | None:
+    """The state of the work tree, with the records that are read ahead; None where declarations put them elsewhere."""
+    loader = replace(workspace.brief, cache=ahead) if ahead else workspace.brief
+    declared, recorded = whole_of(workspace.reader, seen, ahead.recorded if ahead else None)
+    return loader.read(declared, recorded, str(seen.head.commit), proposals=bool(seen.refs))
 
 
 class PlannedAhead:
@@ -118,6 +132,16 @@ class PlannedAhead:
         self._share.__exit__(kind, error, trace)
         if not self._share.complete:
             self._cache.take_back(self._new)
+
+
+def models_ahead(workspace: Workspace, state: State, parts: Parts, others: ExitStack) -> PlannedAhead | None:
+    """Begins to plan the state's models with other processes, which end with `others`; the parts get what is found.
+
+    None where there are few, or no other process can be had.
+    """
+    if len(state.project.models) <= MANY or not Share.possible():
+        return None
+    return others.enter_context(PlannedAhead(workspace.cache, state, parts, now=workspace.clock.now()))
 
 
 class Kept:

@@ -6,10 +6,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from msgspec import ValidationError, convert, to_builtins
-from msgspec.structs import replace
 
 from stellwerk.adapters.git.read import CommitTree, WorkTree
-from stellwerk.adapters.git.survey import survey, whole_of
+from stellwerk.adapters.git.survey import survey
 from stellwerk.app.quick import PROMOTIONS, listing_of, uncollected
 from stellwerk.model.findings import DeclarationsError, Finding
 from stellwerk.planning.settled import whole_key
@@ -29,16 +28,15 @@ Judged = tuple[tuple[Finding, ...], dict[str, str]]  # findings, and the text of
 def judge_work_tree(workspace: Workspace, base: str | None) -> Judged:
     """Every finding; with `base`, a commit, also those that compare."""
     with ExitStack() as others, uncollected():
-        ahead: list[Ahead] = []
+        ahead: list[Ahead | None] = []
 
-        def meanwhile(committed: Survey, _: Callable[[], bool]) -> None:
+        def read_ahead(committed: Survey, _: Callable[[], bool]) -> None:
             if not workspace.cache.keeps(KIND):
                 from stellwerk.app.ahead import records_ahead
 
-                found = records_ahead(workspace, committed)
-                ahead.extend([others.enter_context(found)] if found else [])
+                ahead.append(records_ahead(workspace, committed, others))
 
-        seen = survey(workspace.reader, *PROMOTIONS, meanwhile=meanwhile)
+        seen = survey(workspace.reader, *PROMOTIONS, meanwhile=read_ahead)
         key = whole_key(listing_of(seen), base or "") if seen is not None else None
         if seen is not None and key is not None and (known := _kept(workspace, seen, key)):
             return known
@@ -59,11 +57,9 @@ def judge_work_tree(workspace: Workspace, base: str | None) -> Judged:
 
 
 def _loaded(workspace: Workspace, seen: Survey | None, ahead: Ahead | None = None) -> Loaded:
-    loaded = None
-    if seen is not None:
-        loader = replace(workspace.brief, cache=ahead) if ahead else workspace.brief
-        declared, recorded = whole_of(workspace.reader, seen, ahead.recorded if ahead else None)
-        loaded = loader.read(declared, recorded, str(seen.head.commit), proposals=bool(seen.refs))
+    from stellwerk.app.ahead import read_all
+
+    loaded = read_all(workspace, seen, ahead) if seen is not None else None
     return loaded or workspace.brief.work_tree()
 
 

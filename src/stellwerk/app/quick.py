@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stellwerk.adapters.git.survey import Survey, survey, whole_of
+from stellwerk.adapters.git.survey import Survey, survey
 from stellwerk.app.meanwhile import STORED, Readiness
 from stellwerk.planning.settled import (
     KIND,
@@ -27,17 +27,14 @@ from stellwerk.planning.settled import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from stellwerk.app.ahead import Ahead, PlannedAhead
+    from stellwerk.app.ahead import Ahead
     from stellwerk.app.state import Loaded
     from stellwerk.app.workspace import Workspace
     from stellwerk.model.actions import Plan
     from stellwerk.model.declared import Json
     from stellwerk.model.ports import Cache
-    from stellwerk.planning.parts import Parts
-    from stellwerk.reconcile.world import State
 
 RECORDS = ("versionrecord", "verdict", "approval", "deployment", "incident", "release")  # kinds of the cache
-MANY = 100  # models in a registry for which another process pays
 PROMOTIONS = ("refs/heads/stellwerk/promote/", "refs/remotes/*/stellwerk/promote/**")
 
 
@@ -56,7 +53,7 @@ def plan_work_tree(workspace: Workspace) -> Planned | None:
 
 def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
     """`others` ends the processes that help, which begin as soon as it is known that there is work for them."""
-    ahead: list[Ahead] = []
+    ahead: list[Ahead | None] = []
 
     ready = Readiness(workspace.cache)
 
@@ -66,8 +63,7 @@ def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
         else:
             from stellwerk.app.ahead import records_ahead
 
-            found = records_ahead(workspace, committed)
-            ahead.extend([others.enter_context(found)] if found else [])
+            ahead.append(records_ahead(workspace, committed, others))
 
     seen = survey(workspace.reader, *PROMOTIONS, meanwhile=meanwhile)
     if seen is None:
@@ -104,18 +100,17 @@ def empty_plan(seen: Survey) -> Plan:
 def _plan_whole(
     workspace: Workspace, seen: Survey, listing: Listing, others: ExitStack, ahead: Ahead | None = None
 ) -> Planned | None:
+    from stellwerk.app.ahead import models_ahead, read_all
     from stellwerk.model.actions import Render, WaitKind
     from stellwerk.planning.parts import Parts
 
     with uncollected():
-        loader = replace(workspace.brief, cache=ahead) if ahead else workspace.brief
-        declared, recorded = whole_of(workspace.reader, seen, ahead.recorded if ahead else None)
-        loaded = loader.read(declared, recorded, str(seen.head.commit), proposals=bool(seen.refs))
+        loaded = read_all(workspace, seen, ahead)
         if loaded is None:
             return None
         parts = Parts()
-        planned = _planned_ahead(others, workspace, loaded.state, parts)
-        loader.refuse_mistakes(loaded)
+        planned = models_ahead(workspace, loaded.state, parts, others)
+        workspace.brief.refuse_mistakes(loaded)
         if planned is not None:
             planned.join()
         plan, settled = workspace.plan_and_settled(loaded.state, parts=parts)
@@ -138,16 +133,6 @@ def uncollected() -> Iterator[None]:
         if enabled:
             gc.freeze()  # else the next object would have all of them searched
             gc.enable()
-
-
-def _planned_ahead(others: ExitStack, workspace: Workspace, state: State, parts: Parts) -> PlannedAhead | None:
-    """Plans the state's models with other processes, where that pays; the parts get what is found."""
-    from stellwerk.app.ahead import PlannedAhead
-    from stellwerk.app.share import Share
-
-    if len(state.project.models) <= MANY or not Share.possible():
-        return None
-    return others.enter_context(PlannedAhead(workspace.cache, state, parts, now=workspace.clock.now()))
 
 
 def _plan_part(

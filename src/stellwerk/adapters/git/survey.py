@@ -97,11 +97,15 @@ def _listed(reader: GitReader, commit: str) -> tuple[dict[str, str], dict[str, s
 
 
 def _entries(reader: GitReader, *arguments: str) -> dict[str, str]:
-    """Path -> mode and id."""
-    form = "--format=%(objectmode) %(objectname)%x09%(path)"
-    listing = reader.run("ls-tree", "--full-tree", "-z", form, *arguments).decode("utf-8", "surrogateescape")
-    pairs = (entry.split("\t", 1) for entry in listing.split("\0")[:-1])
-    return {path: entry for entry, path in pairs if not entry.startswith(SUBMODULE)}
+    """Path -> mode and id. Without `--format`, which has names with a quote or a tab in quotes whatever `-z` says."""
+    listing = reader.run("ls-tree", "--full-tree", "-z", *arguments).decode("utf-8", "surrogateescape")
+    found = {}
+    for entry in listing.split("\0")[:-1]:
+        meta, path = entry.split("\t", 1)
+        if not meta.startswith(SUBMODULE):
+            mode, _, blob = meta.split(" ")
+            found[path] = f"{mode} {blob}"
+    return found
 
 
 def _with_changes(reader: GitReader, known: Survey, status: str, added: Sequence[str]) -> Survey | None:
