@@ -116,6 +116,17 @@ def test_training_again_at_the_same_inputs_does_not_run_the_command(repo, runs, 
     assert other.package_md5 != first.package_md5
 
 
+def test_a_run_cache_that_a_killed_run_left_empty_is_no_obstacle(repo, runs, command):
+    trainer, commit = DvcTrainer(repo.root, command=command), declare(repo)
+    first = trainer.train("demand", commit=commit, on_line=print)
+    (entry,) = (repo.root / ".dvc/cache/runs").glob("*/*/*")
+    entry.unlink()  # killed after the folder was made and before the file was
+    os.utime(entry.parent, (0, 0))
+    assert trainer.train("demand", commit=commit, on_line=print) == first
+    assert ran(runs) == 2
+    assert entry.exists()
+
+
 def test_changed_data_code_or_parameters_run_the_command(repo, runs, command):
     trainer = DvcTrainer(repo.root, command=command)
     changed = replace(DEMAND, train=Train(data="sales", seed=1))

@@ -5,10 +5,12 @@ DVC runs in this process and collects that stage only (`single_item`); whether t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
+import time
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,10 +142,16 @@ class DvcTrainer:
                     for out in repo.stage.load_file(pointer)[0].outs:  # its own `checkout` indexes all targets first
                         out.checkout(force=True)
                     stage = f"{folder}/dvc.yaml:train"
-                    run_tied(
-                        lambda: repo.reproduce(stage, single_item=True, interactive=False, run_env=environment),
-                        tree.room / "lifeline",
-                    )
+
+                    def reproduce(*, again: bool = False) -> None:
+                        try:
+                            repo.reproduce(stage, single_item=True, interactive=False, run_env=environment)
+                        except ReproductionError as error:
+                            if again or not isinstance(error.__cause__, TypeError) or not _unblocked(repo):
+                                raise
+                            reproduce(again=True)
+
+                    run_tied(reproduce, tree.room / "lifeline")
             except ReproductionError as error:
                 raise _failed(error, folder, failure, lines) from error
             finally:
@@ -164,6 +172,20 @@ class DvcTrainer:
             raise StellwerkError(
                 f"the stage of {folder} ended well but left no usable result: {describe(error)}", where=folder
             ) from error
+
+
+def _unblocked(repo: Any) -> bool:
+    """Remove the folders of DVC's run cache that killed runs left empty: DVC takes none for a record, and stumbles.
+
+    What is younger than a second may be another run's, which is about to write there.
+    """
+    removed, before = False, time.time() - 1
+    for folder in Path(repo.stage_cache.cache_dir).glob("*/*"):
+        with contextlib.suppress(OSError):
+            if folder.stat().st_mtime < before:
+                folder.rmdir()  # refuses a folder that holds anything
+                removed = True
+    return removed
 
 
 def _failed(error: Exception, folder: str, failure: Path, lines: Lines) -> BaseException:
