@@ -8,6 +8,7 @@ import pytest
 from stellwerk.adapters.git.cache import BlobCache
 from stellwerk.adapters.git.merged import MergedTree
 from stellwerk.adapters.git.read import CommitTree, GitError, Head, WorkTree, open_reader, read_blobs
+from stellwerk.app import Workspace
 from stellwerk.errors import StellwerkError
 
 
@@ -266,3 +267,8 @@ def test_how_far_two_commits_are_apart(repo, reader):
     read = reader(repo)
     assert read.apart(mine, repo.head()) == (2, 1)
     assert (read.apart(base, mine), read.apart(mine, base), read.apart(mine, mine)) == ((0, 2), (2, 0), (0, 0))
+
+
+def test_no_value_of_the_environment_is_shown_with_a_reader_or_a_workspace(repo):
+    workspace = Workspace.open(repo.root, environ={**os.environ, "TOKEN": "s3cret"})
+    assert "s3cret" not in f"{workspace!r} {workspace} {workspace.reader!r}"

@@ -61,6 +61,10 @@ class Workspace(Struct, frozen=True, dict=True):
     environ: Mapping[str, str]
     clock: Clock
 
+    def __repr__(self) -> str:
+        """Without the environment, which may hold secrets."""
+        return f"Workspace({self.reader!r})"
+
     @classmethod
     def open(cls, directory: Path, *, environ: Mapping[str, str], clock: Clock | None = None) -> Workspace:
         """The repository `directory` is in. Raises StellwerkError where there is none."""

@@ -49,6 +49,10 @@ class GitReader(Struct, frozen=True, dict=True):
     root: Path
     environ: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        """Without the environment, which may hold secrets."""
+        return f"GitReader({str(self.root)!r})"
+
     def run(self, *args: str, stdin: bytes | None = None, check: bool = True) -> bytes:
         """The command's standard output. Raises GitError unless `check` is off (then b'' on failure)."""
         environ = {**self.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}

@@ -7,6 +7,7 @@ tree id stands for everything in it, so a registry of a hundred thousand files i
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from stellwerk.adapters.git.read import GitReader
 
 REGISTRY = "registry"
+ENTRY = re.compile(r"([0-7]+) [a-z]+ ([0-9a-f]+)\t([^\0]+)\0")  # of `git ls-tree -z`
 
 
 class Survey(Struct, frozen=True, kw_only=True):
@@ -99,13 +101,7 @@ def _listed(reader: GitReader, commit: str) -> tuple[dict[str, str], dict[str, s
 def _entries(reader: GitReader, *arguments: str) -> dict[str, str]:
     """Path -> mode and id. Without `--format`, which has names with a quote or a tab in quotes whatever `-z` says."""
     listing = reader.run("ls-tree", "--full-tree", "-z", *arguments).decode("utf-8", "surrogateescape")
-    found = {}
-    for entry in listing.split("\0")[:-1]:
-        meta, path = entry.split("\t", 1)
-        if not meta.startswith(SUBMODULE):
-            mode, _, blob = meta.split(" ")
-            found[path] = f"{mode} {blob}"
-    return found
+    return {path: f"{mode} {blob}" for mode, blob, path in ENTRY.findall(listing) if mode != SUBMODULE}
 
 
 def _with_changes(reader: GitReader, known: Survey, status: str, added: Sequence[str]) -> Survey | None:
