@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from msgspec import Struct
-from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,10 +16,11 @@ if TYPE_CHECKING:
     from stellwerk.app import Workspace
 
 
-class Console(Struct, frozen=True, kw_only=True):
+class Console(NamedTuple):
     """The global options and the process environment. `directory` is where paths of the command line start.
 
-    This module is on the way of `--version`: nothing slow is imported at its top (pathlib alone is a tenth of it).
+    This module is on the way of `--version`: nothing slow is imported at its top (pathlib alone is a tenth of it,
+    msgspec a sixth).
     """
 
     directory: str
@@ -111,4 +110,4 @@ def _switch(context: click.Context, parameter: click.Parameter, value: bool) -> 
     console = context.find_object(Console)
     if value and console is not None:
         quiet, no_color = console.quiet or parameter.name == "quiet", console.no_color or parameter.name == "no_color"
-        context.find_root().obj = context.obj = replace(console, quiet=quiet, no_color=no_color)
+        context.find_root().obj = context.obj = console._replace(quiet=quiet, no_color=no_color)
