@@ -57,7 +57,7 @@ class Readiness:
 
     def make(self, committed: Listing, at_work: Callable[[], bool]) -> None:
         """Make ready what an edit needs, as long as git is `at_work`."""
-        if (os.cpu_count() or 1) == 1 or self.memory is None:
+        if (os.cpu_count() or 1) == 1 or not at_work() or self.memory is None:
             return
         if at_work():
             self._look = look(committed, self.memory)

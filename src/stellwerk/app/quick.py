@@ -54,7 +54,6 @@ def plan_work_tree(workspace: Workspace) -> Planned | None:
 def _plan(workspace: Workspace, others: ExitStack) -> Planned | None:
     """`others` ends the processes that help, which begin as soon as it is known that there is work for them."""
     ahead: list[Ahead | None] = []
-
     ready = Readiness(workspace.cache)
 
     def meanwhile(committed: Survey, at_work: Callable[[], bool]) -> None:
